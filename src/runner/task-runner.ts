@@ -1,0 +1,82 @@
+import type { NodeError } from '../model/errors.js';
+import type { HandlerCatalog } from '../model/builtin-handlers.js';
+import type { ExecutionId } from '../model/ids.js';
+import type { Plan } from '../model/plan.js';
+
+/** What runs handlers. The engine gives it tasks as it has room; results come back as they finish. */
+export interface TaskRunner {
+  /** Starts the threads and loads the handlers; rejects with a clear message where a handler file cannot be loaded. */
+  start(): Promise<void>;
+  /** The handlers that the threads have; complete once `start` has resolved. */
+  readonly handlers: HandlerCatalog;
+  /** How many more tasks it takes now without queueing them behind others. */
+  room(): number;
+  run(tasks: readonly RunnerTask[]): void;
+  /** Fires the AbortSignal of these tasks. They answer no result that matters any more. */
+  abort(keys: readonly number[]): void;
+  /** One listener: the engine. Called with every result that arrived in one turn. Every task given to `run` and not
+   * aborted is answered exactly once. */
+  onResults(listener: (results: readonly RunnerResult[]) => void): void;
+  stats(): RunnerStats;
+  /** Ends all threads. What still runs is not answered. */
+  close(): Promise<void>;
+}
+
+export interface RunnerInput {
+  readonly node: number;
+  /** JSON text, UTF-8. */
+  readonly output: Uint8Array;
+}
+
+export interface RunnerTask {
+  /** Chosen by the caller; unique among the tasks under way. */
+  readonly key: number;
+  readonly executionId: ExecutionId;
+  readonly plan: Plan;
+  readonly node: number;
+  readonly attempt: number;
+  /** Stable across attempts of this node. */
+  readonly idempotencyKey: string;
+  /** JSON text, UTF-8. */
+  readonly params: Uint8Array;
+  /** Outputs of `plan.nodes[node].inputs`. */
+  readonly inputs: readonly RunnerInput[];
+  /** JSON text of a config that stands in for the definition's. */
+  readonly configOverride?: Uint8Array;
+  readonly timeoutMs: number;
+  /** Share the thread with no other task: an earlier owner of this one died. */
+  readonly alone: boolean;
+}
+
+export interface TaskFault extends NodeError {
+  /** Whether another attempt may help. */
+  readonly retryable: boolean;
+  /** The least time until the next attempt, as the called service asked. */
+  readonly retryAfterMs?: number;
+}
+
+export type RunnerOutcome =
+  /** `output`: JSON text, UTF-8. */
+  | { readonly kind: 'completed'; readonly output?: Uint8Array }
+  /** The node's condition is false. */
+  | { readonly kind: 'skipped' }
+  /** A durable timer is asked for: completed with `output` after `delayMs`. */
+  | { readonly kind: 'sleep'; readonly delayMs: number; readonly output?: Uint8Array }
+  | { readonly kind: 'failed'; readonly fault: TaskFault }
+  /** The thread died of itself under this task (and perhaps under others: then `alone` is false). */
+  | { readonly kind: 'crashed'; readonly alone: boolean; readonly reason: string };
+
+export interface RunnerResult {
+  readonly key: number;
+  readonly outcome: RunnerOutcome;
+  /** Milliseconds in the thread's queue and in the handler. */
+  readonly queuedMs: number;
+  readonly runMs: number;
+}
+
+export interface RunnerStats {
+  readonly threads: number;
+  readonly running: number;
+  /** Threads that were replaced since the start, by reason. */
+  readonly replaced: { readonly timeout: number; readonly crash: number };
+}
