@@ -1,0 +1,165 @@
+import type { RetryPolicy } from './model/retry-policy.js';
+
+/** Every setting, its default and its meaning. `docs/settings.md` is checked against it. */
+const SETTINGS = {
+  PORT: integer(8000, 0, 65535, 'Port to listen on; 0 takes a free one.'),
+  HOST: text('', 'Address to bind; empty: 127.0.0.1.'),
+  DATA_DIR: text('./data', 'Directory of the embedded store; it belongs to one process.'),
+  WORKER_THREADS: integer(0, 0, 256, 'Worker threads; 0: one fewer than the cores, at least 1.'),
+  WORKER_CONCURRENCY: integer(64, 1, 10_000, 'Tasks under way in one thread.'),
+  WORKER_MEMORY_MB: integer(512, 16, 1_048_576, 'Heap limit of one worker thread.'),
+  HANDLERS_DIR: text('', "Directory of the user's handlers, TypeScript or JavaScript files."),
+  QUEUES: text('', 'Queues of this host and their concurrency, as default:64,llm:4; empty: every queue.'),
+  LEASE_MS: integer(15_000, 100, 3_600_000, 'Length of a lease without a heartbeat.'),
+  DRAIN_MS: integer(30_000, 0, 3_600_000, 'Time to finish running tasks after SIGTERM.'),
+  MAX_DELIVERIES: integer(5, 1, 1000, 'Deaths of its owners after which a task is a dead letter.'),
+  MAX_BACKLOG: integer(100_000, 1, 100_000_000, 'Unfinished executions past which submissions answer 503.'),
+  RETENTION_DAYS: number(30, 0.0001, 36_500, 'How long ended executions and their dead letters are kept.'),
+  PENDING_TTL_DAYS: number(30, 0.0001, 36_500, 'When an execution that nobody triggers is cancelled.'),
+  IDEMPOTENCY_TTL_SECONDS: integer(86_400, 1, 31_536_000, 'How long an Idempotency-Key is remembered.'),
+  NODE_TIMEOUT_SECONDS: number(300, 0.001, 8_640_000, 'Bound of an attempt whose node names none.'),
+  ABORT_GRACE_MS: integer(1000, 0, 600_000, 'Time between an AbortSignal and the replacement of the thread.'),
+  RETRY_MAX_ATTEMPTS: integer(4, 1, 1000, 'Attempts in all, the first included.'),
+  RETRY_INITIAL_INTERVAL_MS: integer(1000, 0, 86_400_000, 'Wait before the second attempt.'),
+  RETRY_BACKOFF_COEFFICIENT: number(2, 1, 100, 'Growth of the wait from attempt to attempt.'),
+  RETRY_MAX_INTERVAL_MS: integer(30_000, 0, 86_400_000, 'Longest wait between attempts.'),
+  RETRY_JITTER: number(0.5, 0, 1, 'Share of the wait that is drawn at random.'),
+  MAX_BODY_BYTES: integer(4 << 20, 1024, 1 << 30, 'Longest request body.'),
+  MAX_BATCH_BYTES: integer(16 << 20, 1024, 1 << 30, 'Longest body of the batch paths.'),
+  MAX_NODES: integer(10_000, 1, 1_000_000, 'Nodes of one DAG.'),
+  MAX_PARAMS_BYTES: integer(256 << 10, 2, 1 << 28, 'Longest params of one execution.'),
+  MAX_OUTPUT_BYTES: integer(1 << 20, 2, 1 << 28, 'Longest output of one node.'),
+  MAX_INPUT_BYTES: integer(16 << 20, 2, 1 << 30, 'Most bytes of inputs that a task is handed.'),
+  MAX_EXECUTION_BYTES: integer(64 << 20, 2, 1 << 30, 'Most bytes of outputs that one execution keeps.'),
+  REQUEST_TIMEOUT_SECONDS: number(30, 0.1, 3600, 'Time within which a request body must arrive.'),
+  HTTP_BACKEND: choice('auto', ['auto', 'uws', 'node'], 'HTTP server; auto: uWebSockets.js where it loads.'),
+  SIMULATE_SERVICES: flag(false, 'call_external_service and call_llm make no call and say so in their output.'),
+  SIMULATED_LATENCY: number(1, 0, 1000, 'Factor on the simulated latencies; 0: none.'),
+  LLM_BASE_URL: text('', 'Base URL of an OpenAI-compatible endpoint, as https://host/v1.'),
+  LLM_API_KEY: text('', 'Bearer token for LLM_BASE_URL.'),
+  LLM_MODEL: text('gpt-4o-mini', 'Model of a call_llm node that names none.'),
+  RATE_LIMIT_ENABLED: flag(true, 'Whether submissions are limited per client.'),
+  RATE_LIMIT_REQUESTS_PER_MINUTE: integer(600_000, 1, 1_000_000_000, 'Submissions per client and minute.'),
+  API_KEYS: text('', 'Keys as name:scope:key, comma-separated; scopes read, submit, admin.'),
+  ALLOW_ANONYMOUS: flag(false, 'Serve other addresses than the loopback without API_KEYS.'),
+  LOG_LEVEL: choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'Least level that is logged.'),
+  REDIS_URL: text('', 'Redis of the distributed store.'),
+  DATABASE_URL: text('', 'PostgreSQL of the distributed store.'),
+} satisfies Record<string, Setting<unknown>>;
+
+type Values = { readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never };
+
+export interface Config extends Values {
+  readonly retryDefaults: RetryPolicy;
+  readonly queues: ReadonlyMap<string, number> | undefined;
+}
+
+/** Raised with every setting that is wrong, one a line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Reads and checks all settings. Throws a ConfigError. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    const raw = env[name]?.trim();
+    if (raw === undefined || raw === '') {
+      values[name] = setting.fallback;
+      continue;
+    }
+    const parsed = setting.parse(raw);
+    if (parsed === undefined) problems.push(`${name}=${raw}: expected ${setting.expected}`);
+    else values[name] = parsed;
+  }
+  const checked = values as Values;
+  let queues: ReadonlyMap<string, number> | undefined;
+  if (checked.QUEUES) {
+    queues = parseQueues(checked.QUEUES);
+    if (!queues) problems.push(`QUEUES=${checked.QUEUES}: expected name:count pairs, as default:64,llm:4`);
+  }
+  if (checked.REDIS_URL || checked.DATABASE_URL) {
+    problems.push(
+      'REDIS_URL and DATABASE_URL choose the distributed store, which this version has not yet; unset both to run on the embedded store',
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return {
+    ...checked,
+    queues,
+    retryDefaults: {
+      maxAttempts: checked.RETRY_MAX_ATTEMPTS,
+      initialIntervalMs: checked.RETRY_INITIAL_INTERVAL_MS,
+      backoffCoefficient: checked.RETRY_BACKOFF_COEFFICIENT,
+      maxIntervalMs: checked.RETRY_MAX_INTERVAL_MS,
+      jitter: checked.RETRY_JITTER,
+      nonRetryable: [],
+    },
+  };
+}
+
+/** Rows for the table of settings in the documents: name, default, meaning. */
+export function settingRows(): ReadonlyArray<readonly [name: string, fallback: string, meaning: string]> {
+  return Object.entries(SETTINGS).map(([name, setting]) => [name, String(setting.fallback), setting.meaning] as const);
+}
+
+interface Setting<T> {
+  readonly fallback: T;
+  readonly meaning: string;
+  readonly expected: string;
+  parse(raw: string): T | undefined;
+}
+
+function text(fallback: string, meaning: string): Setting<string> {
+  return { fallback, meaning, expected: 'text', parse: (raw) => raw };
+}
+
+function number(fallback: number, least: number, most: number, meaning: string): Setting<number> {
+  return {
+    fallback,
+    meaning,
+    expected: `a number from ${least} to ${most}`,
+    parse(raw) {
+      const value = Number(raw);
+      return value >= least && value <= most ? value : undefined;
+    },
+  };
+}
+
+function integer(fallback: number, least: number, most: number, meaning: string): Setting<number> {
+  const base = number(fallback, least, most, meaning);
+  return {
+    ...base,
+    expected: `a whole number from ${least} to ${most}`,
+    parse(raw) {
+      const value = base.parse(raw);
+      return Number.isInteger(value) ? value : undefined;
+    },
+  };
+}
+
+function flag(fallback: boolean, meaning: string): Setting<boolean> {
+  const words: Readonly<Record<string, boolean>> = { true: true, '1': true, yes: true, false: false, '0': false, no: false };
+  return { fallback, meaning, expected: 'true or false', parse: (raw) => words[raw.toLowerCase()] };
+}
+
+function choice<const T extends string>(fallback: T, options: readonly T[], meaning: string): Setting<T> {
+  return {
+    fallback,
+    meaning,
+    expected: `one of ${options.join(', ')}`,
+    parse: (raw) => options.find((option) => option === raw.toLowerCase()),
+  };
+}
+
+function parseQueues(raw: string): ReadonlyMap<string, number> | undefined {
+  const queues = new Map<string, number>();
+  for (const part of raw.split(',')) {
+    const [name, count, ...rest] = part.split(':').map((piece) => piece.trim());
+    const limit = Number(count);
+    if (!name || rest.length > 0 || !Number.isInteger(limit) || limit < 1) return undefined;
+    queues.set(name, limit);
+  }
+  return queues;
+}

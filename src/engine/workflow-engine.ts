@@ -1,0 +1,67 @@
+import type { MillraceError } from '../model/errors.js';
+import type { ExecutionId, WorkflowId } from '../model/ids.js';
+import type { Plan } from '../model/plan.js';
+import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
+import type { ExecutionPage, ExecutionQuery } from '../store/history-store.js';
+import type { DeadLetterQuery, StoreStats } from '../store/state-store.js';
+import type { RunnerStats } from '../runner/task-runner.js';
+
+/**
+ * What the engine offers to the edge. Every promise resolves only once what it tells is durable, and rejects with a
+ * MillraceError (its code and HTTP status are in `model/errors`) where the call is refused.
+ */
+export interface WorkflowEngine {
+  /** One result for each item, in order; a refused item does not touch its neighbours. */
+  submit(items: readonly Submission[]): Promise<readonly (Submitted | MillraceError)[]>;
+  /** The plan of a known workflow; WORKFLOW_NOT_FOUND. */
+  plan(workflowId: WorkflowId): Promise<Plan>;
+  /** EXECUTION_NOT_FOUND, INVALID_STATUS_TRANSITION. `params`: JSON text. */
+  trigger(executionId: ExecutionId, params?: Uint8Array): Promise<void>;
+  /** EXECUTION_NOT_FOUND. */
+  read(executionId: ExecutionId): Promise<ExecutionView>;
+  /** As `read`, once the execution has ended or `timeoutMs` have passed. `signal`: the client went away. */
+  waitForEnd(executionId: ExecutionId, timeoutMs: number, signal?: AbortSignal): Promise<ExecutionView>;
+  /** EXECUTION_NOT_FOUND, INVALID_STATUS_TRANSITION. */
+  cancel(executionId: ExecutionId): Promise<void>;
+  list(query: ExecutionQuery): Promise<ExecutionPage>;
+  listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
+  /** DLQ_ENTRY_NOT_FOUND, INVALID_STATUS_TRANSITION. `config`: JSON text. */
+  redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter>;
+  /** DLQ_ENTRY_NOT_FOUND. */
+  deleteDead(deadLetterId: string): Promise<void>;
+  health(): EngineHealth;
+  stats(): Promise<EngineStats>;
+}
+
+export interface Submission {
+  readonly plan: Plan;
+  /** JSON text, UTF-8. */
+  readonly params: Uint8Array;
+  readonly trigger: boolean;
+  /** `client`: the API key's name or the address; `bodyHash`: SHA-256 of the submitted bytes, hex. */
+  readonly idempotency?: { readonly client: string; readonly key: string; readonly bodyHash: string };
+}
+
+export interface Submitted {
+  readonly workflowId: WorkflowId;
+  readonly executionId: ExecutionId;
+}
+
+export interface ExecutionView {
+  readonly snapshot: ExecutionSnapshot;
+  readonly plan: Plan;
+}
+
+export interface EngineHealth {
+  /** False while the engine starts or drains. */
+  readonly ready: boolean;
+  readonly mode: 'embedded' | 'distributed';
+  /** What an acknowledgement rests on, in words. */
+  readonly durability: string;
+  readonly dependencies: Readonly<Record<string, 'healthy' | 'unhealthy'>>;
+}
+
+export interface EngineStats {
+  readonly store: StoreStats;
+  readonly runner: RunnerStats;
+}

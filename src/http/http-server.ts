@@ -1,0 +1,43 @@
+/** The port that both servers fill: uWebSockets.js where it can load, node:http elsewhere. */
+export interface HttpServer {
+  readonly backend: 'uWebSockets.js' | 'node:http';
+  /** Resolves with the bound port (of use where `port` is 0); rejects where the address is taken. */
+  listen(host: string, port: number): Promise<number>;
+  /** Takes no more connections, lets what is under way finish for at most `graceMs`, then closes. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface HttpRequest {
+  /** Upper case. */
+  readonly method: string;
+  /** Raw path, still percent-encoded, without the query. */
+  readonly path: string;
+  /** Raw query, without the question mark. */
+  readonly query: string;
+  /** The value of a header, by its lower-case name; undefined where it is not there. */
+  header(name: string): string | undefined;
+  readonly remoteAddress: string;
+  /** The whole body; empty where there is none. Owned by the receiver. */
+  readonly body: Buffer;
+  /** Aborted when the client goes away before the reply. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** Strings are sent as UTF-8. A server answers HEAD with the headers, content-length included, and no body. */
+  readonly body: string | Uint8Array;
+}
+
+/** Never rejects: what goes wrong inside becomes a reply. */
+export type HttpHandler = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+
+export interface HttpServerOptions {
+  readonly handler: HttpHandler;
+  /** The largest body for this path; a longer one is answered by `tooLarge` without being read to its end. */
+  readonly maxBodyBytes: (path: string) => number;
+  readonly tooLarge: (path: string) => HttpReply;
+  /** A body that does not arrive within this time is cut off. */
+  readonly requestTimeoutMs: number;
+}
