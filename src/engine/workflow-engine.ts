@@ -2,9 +2,9 @@ import type { MillraceError } from '../model/errors.js';
 import type { ExecutionId, WorkflowId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
+import type { RunnerStats } from '../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery } from '../store/history-store.js';
 import type { DeadLetterQuery, StoreStats } from '../store/state-store.js';
-import type { RunnerStats } from '../runner/task-runner.js';
 
 /**
  * What the engine offers to the edge. Every promise resolves only once what it tells is durable, and rejects with a

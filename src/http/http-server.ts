@@ -8,14 +8,15 @@ export interface HttpServer {
 }
 
 export interface HttpRequest {
-  /** Upper case. */
+  /** As the client spelled it; methods are upper case (RFC 9110). */
   readonly method: string;
   /** Raw path, still percent-encoded, without the query. */
   readonly path: string;
   /** Raw query, without the question mark. */
   readonly query: string;
-  /** The value of a header, by its lower-case name; undefined where it is not there. */
+  /** The value of a header, by its lower-case name, the first one where it is repeated; undefined where it is not there. */
   header(name: string): string | undefined;
+  /** IPv4 in dots (also where it came mapped into IPv6), IPv6 as RFC 5952 spells it. */
   readonly remoteAddress: string;
   /** The whole body; empty where there is none. Owned by the receiver. */
   readonly body: Buffer;
@@ -25,6 +26,7 @@ export interface HttpRequest {
 
 export interface HttpReply {
   readonly status: number;
+  /** Without content-length, which the server adds. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   /** Strings are sent as UTF-8. A server answers HEAD with the headers, content-length included, and no body. */
   readonly body: string | Uint8Array;
@@ -35,9 +37,10 @@ export type HttpHandler = (request: HttpRequest) => HttpReply | Promise<HttpRepl
 
 export interface HttpServerOptions {
   readonly handler: HttpHandler;
-  /** The largest body for this path; a longer one is answered by `tooLarge` without being read to its end. */
+  /** The largest body for this path. */
   readonly maxBodyBytes: (path: string) => number;
-  readonly tooLarge: (path: string) => HttpReply;
-  /** A body that does not arrive within this time is cut off. */
+  /** Answers a request whose body is over that; the request's body is empty. */
+  readonly tooLarge: HttpHandler;
+  /** A body that does not arrive within this time is answered 408 and cut off. */
   readonly requestTimeoutMs: number;
 }

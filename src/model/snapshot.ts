@@ -20,6 +20,8 @@ export interface NodeSnapshot {
   readonly attempt: number;
   /** Leases that ended because their owner died. */
   readonly deliveries: number;
+  /** delayed because its handler asked for a timer: at `dueAt` it is completed, not ready. */
+  readonly sleeping?: boolean;
   readonly host?: string;
   readonly queuedAt?: number;
   readonly startedAt?: number;
@@ -66,7 +68,7 @@ export interface ExecutionSummary {
 
 /** A node whose attempts are exhausted, as the dead-letter list shows it. */
 export interface DeadLetter {
-  /** `execution_id:node_id` spelled with the node's index: stable, and opaque to clients. */
+  /** Opaque, and ordered by time of failure. */
   readonly id: string;
   readonly executionId: ExecutionId;
   readonly workflowId: WorkflowId;

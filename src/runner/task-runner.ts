@@ -1,5 +1,5 @@
-import type { NodeError } from '../model/errors.js';
 import type { HandlerCatalog } from '../model/builtin-handlers.js';
+import type { NodeError } from '../model/errors.js';
 import type { ExecutionId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 

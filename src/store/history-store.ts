@@ -1,8 +1,8 @@
+import type { OutboxEvent } from '../model/commands.js';
 import type { WorkflowDefinition } from '../model/definition.js';
 import type { ExecutionId, WorkflowId } from '../model/ids.js';
 import type { ExecutionSnapshot, ExecutionSummary } from '../model/snapshot.js';
 import type { ExecutionState } from '../model/states.js';
-import type { OutboxEvent } from './state-store.js';
 
 /** The record: definitions and executions, kept for the retention time. Every write is idempotent. */
 export interface HistoryStore {

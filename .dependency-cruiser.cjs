@@ -1,0 +1,144 @@
+/**
+ * The import rule: model ← store interfaces ← engine ← http ← compose ← main, model ← runner interface ← engine.
+ * Tests may cross layers, since they put parts together; drivers stay in their folders even there.
+ */
+const TEST = '\\.test\\.ts$';
+const STORE_INTERFACES = '^src/store/[^/]+\\.ts$';
+
+/** Files of `from` import, of src and workers, only what matches `allowed`. */
+function layer(name, comment, from, allowed) {
+  return {
+    name,
+    comment,
+    severity: 'error',
+    from: { path: from, pathNot: TEST },
+    to: { path: '^(src|workers)/', pathNot: [...allowed] },
+  };
+}
+
+/** The packages are imported below the home directories only. */
+function driver(name, packages, homes) {
+  return {
+    name: `driver-${name}`,
+    comment: `${packages.join(', ')}: only in ${homes.join(', ')}`,
+    severity: 'error',
+    from: { pathNot: homes.map((home) => `^${home}`) },
+    to: {
+      path: packages.map(
+        (pattern) =>
+          `(^|/)node_modules/${pattern.replaceAll('.', '\\.')}(/|$)|^${pattern.replaceAll('.', '\\.')}(/|$)`,
+      ),
+    },
+  };
+}
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Files form no import cycle.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      comment: 'Every import leads somewhere. uWebSockets.js is optional and may be absent.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^uWebSockets\\.js$' },
+    },
+    layer('model-is-pure', 'model imports model only', '^src/model/', ['^src/model/']),
+    layer('store-interfaces', 'the store interfaces import model only', STORE_INTERFACES, [
+      '^src/model/',
+      STORE_INTERFACES,
+    ]),
+    layer('stores', 'a store imports model and the store interfaces', '^src/store/([^/]+)/', [
+      '^src/model/',
+      STORE_INTERFACES,
+      '^src/store/$1/',
+    ]),
+    layer('runner', 'the runner imports model only', '^src/runner/', ['^src/model/', '^src/runner/']),
+    layer('engine', 'the engine imports model and the interfaces of store and runner', '^src/engine/', [
+      '^src/model/',
+      STORE_INTERFACES,
+      '^src/runner/task-runner\\.ts$',
+      '^src/engine/',
+    ]),
+    layer('http', 'http imports engine, model, the store interfaces and the settings', '^src/http/', [
+      '^src/model/',
+      STORE_INTERFACES,
+      '^src/runner/task-runner\\.ts$',
+      '^src/engine/',
+      '^src/http/',
+      '^src/config\\.ts$',
+    ]),
+    layer('telemetry', "telemetry imports the engine's interfaces and model", '^src/telemetry/', [
+      '^src/model/',
+      STORE_INTERFACES,
+      '^src/runner/task-runner\\.ts$',
+      '^src/engine/',
+      '^src/telemetry/',
+      '^src/config\\.ts$',
+    ]),
+    layer('config', 'the settings import model only', '^src/config\\.ts$', ['^src/model/']),
+    layer('main', 'main imports compose and the settings', '^src/main\\.ts$', [
+      '^src/(compose|config)\\.ts$',
+      '^src/model/',
+    ]),
+    layer('workers', 'workers import model, the frames and their own files', '^workers/', [
+      '^src/model/',
+      '^src/runner/frames/',
+      '^workers/',
+    ]),
+    {
+      name: 'concrete-parts-in-compose',
+      comment: 'Only compose names concrete stores, runners, servers and telemetry.',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: [TEST, '^src/compose\\.ts$', '^src/(store/[^/]+|runner|http|telemetry|testing)/'],
+      },
+      to: { path: '^src/(store/[^/]+/|runner/(?!task-runner\\.ts$)|http/|telemetry/)' },
+    },
+    {
+      name: 'testing-is-for-tests',
+      comment: 'src/testing is imported by tests and bench only.',
+      severity: 'error',
+      from: { pathNot: [TEST, '^src/testing/', '^bench/'] },
+      to: { path: '^src/testing/' },
+    },
+    {
+      name: 'no-imports-of-tests',
+      comment: 'A test is imported by nobody.',
+      severity: 'error',
+      from: {},
+      to: { path: TEST },
+    },
+    {
+      name: 'no-dev-packages',
+      comment: 'What runs in production imports no development package.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: [TEST, '^src/testing/'] },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    driver('lmdb', ['lmdb'], ['src/store/embedded/']),
+    driver('redis', ['ioredis'], ['src/store/redis/']),
+    driver('postgres', ['pg', 'pg-copy-streams'], ['src/store/postgres/']),
+    driver('threads', ['piscina'], ['src/runner/']),
+    driver('http-server', ['uWebSockets.js', 'uwebsockets'], ['src/http/']),
+    driver('http-client', ['undici'], ['workers/handlers/', 'bench/', 'src/testing/']),
+    driver('telemetry', ['prom-client', 'hdr-histogram-js', 'pino'], ['src/telemetry/', 'bench/']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+};

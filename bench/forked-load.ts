@@ -1,0 +1,21 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { LoadOrder, LoadReport } from './load-process.js';
+
+const ENTRY = fileURLToPath(new URL('load-process.ts', import.meta.url));
+
+/** Runs a load in a process of its own, so that it shares no event loop with anything. */
+export function runForkedLoad(order: LoadOrder): Promise<LoadReport> {
+  return new Promise((resolve, reject) => {
+    const child = fork(ENTRY, { execArgv: ['--import', 'tsx'] });
+    child.once('message', (message: { report: LoadReport } | { failure: string }) => {
+      if ('report' in message) resolve(message.report);
+      else reject(new Error(message.failure));
+    });
+    child.once('error', reject);
+    child.once('exit', (code, signal) =>
+      reject(new Error(`the load ended early (code ${code}, signal ${signal})`)),
+    );
+    child.send(order);
+  });
+}

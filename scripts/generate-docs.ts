@@ -1,0 +1,93 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { settingRows } from '../src/config.js';
+import { ERRORS } from '../src/model/errors.js';
+
+/**
+ * Writes the documents that are made of tables in the code: docs/errors.md and docs/settings.md. With --check it writes
+ * nothing and fails where one of them is out of date.
+ */
+async function main(): Promise<void> {
+  const isCheck = process.argv.includes('--check');
+  const documents = { 'errors.md': errorsDocument(), 'settings.md': settingsDocument() };
+  for (const [name, text] of Object.entries(documents)) {
+    const path = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+    if (!isCheck) {
+      await writeFile(path, text);
+      continue;
+    }
+    const current = await readFile(path, 'utf8').catch(() => '');
+    if (current === text) continue;
+    console.error(`docs/${name} is out of date: run node --import tsx scripts/generate-docs.ts`);
+    process.exitCode = 1;
+  }
+}
+
+function errorsDocument(): string {
+  const rows = Object.entries(ERRORS);
+  const answers = rows.filter(([, { status }]) => status > 0).sort(([, a], [, b]) => a.status - b.status);
+  const failures = rows.filter(([, { status }]) => status === 0);
+  return `# Errors
+
+Made from \`src/model/errors.ts\` by \`scripts/generate-docs.ts\`.
+
+## Answers of the HTTP interface
+
+\`\`\`json
+{"error":{"message":"…","error_code":"EXECUTION_NOT_FOUND","context":{}},"detail":"…"}
+\`\`\`
+
+\`detail\` repeats the message. Of a 422 it lists \`{"type","loc","msg"}\`, one for each thing that is wrong, and
+\`context.errors\` says the same with JSON pointers. A 429 has only \`detail\`. 429 and 503 carry \`Retry-After\`, 405
+carries \`Allow\`, and every answer carries \`X-Request-Id\`, which the log repeats. "Again" says whether the same call
+may succeed later.
+
+${table(
+  ['Code', 'Status', 'Again', 'Meaning'],
+  answers.map(([code, row]) => [
+    `\`${code}\``,
+    String(row.status),
+    row.retryable ? 'yes' : 'no',
+    row.meaning,
+  ]),
+)}
+
+What is no proper HTTP request is refused by the server itself, without JSON: 400, 408 where its body does not arrive
+within \`REQUEST_TIMEOUT_SECONDS\`, 431 where its head is over 16 KiB.
+
+## Errors of nodes and executions
+
+They stand in the \`error\` of an execution or a node and in a dead letter's \`error_detail\`. A handler may use codes of
+its own beside these. "Again" says whether the node's retry policy applies.
+
+${table(
+  ['Code', 'Again', 'Meaning'],
+  failures.map(([code, row]) => [`\`${code}\``, row.retryable ? 'yes' : 'no', row.meaning]),
+)}
+`;
+}
+
+function settingsDocument(): string {
+  return `# Settings
+
+Made from \`src/config.ts\` by \`scripts/generate-docs.ts\`. All settings are environment variables, read and checked once
+at start; one that is wrong stops the start with a line that says what was expected. An empty one counts as absent.
+
+${table(
+  ['Name', 'Default', 'Meaning'],
+  settingRows().map(([name, fallback, meaning]) => [
+    `\`${name}\``,
+    fallback === '' ? 'empty' : `\`${fallback}\``,
+    meaning,
+  ]),
+)}
+`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+await main();

@@ -1,0 +1,270 @@
+import type { LeasedTask, LeaseRef, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
+import type { HostId } from '../model/ids.js';
+import type { RunnerResult, RunnerTask, TaskRunner } from '../runner/task-runner.js';
+import type { StateStore, StoreReply } from '../store/state-store.js';
+import type { Completer } from './completer.js';
+import type { Logger } from './logger.js';
+import type { NodeEndStatus, Telemetry } from './telemetry.js';
+
+export interface DispatcherOptions {
+  readonly store: StateStore;
+  readonly runner: TaskRunner;
+  readonly completer: Completer;
+  readonly telemetry: Telemetry;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly host: HostId;
+  readonly leaseMs: number;
+  /** Tasks of each queue that this host runs at once; undefined: every queue, as many as there is room for. */
+  readonly queues: ReadonlyMap<string, number> | undefined;
+  readonly nodeTimeoutMs: number;
+  readonly maxInputBytes: number;
+}
+
+/**
+ * The way of a task through this host: leased as far as the runner has room, run, its result put into the store in the
+ * same call that leases the next ones.
+ *
+ *     store ──lease──► running ──► runner ──results──► store.advance(results, lease) ──► running ─► …
+ *
+ * Results that arrive while a call is under way go with the next one. `leasing` counts the places that calls under way
+ * may fill, so that two of them cannot take more than there is room for.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #running = new Map<number, LeasedTask>();
+  readonly #runningByQueue = new Map<string, number>();
+  #nextKey = 1;
+  #leasing = 0;
+  #results: TaskResult[] = [];
+  #advancing = false;
+  #wantsLease = false;
+  #stopped = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    options.runner.onResults((results) => this.#onResults(results));
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** What may be leased along with another call; undefined: nothing. Pass the call's reply to `take`. */
+  request(): LeaseRequest | undefined {
+    if (this.#stopped) return undefined;
+    const total = this.#options.runner.room() - this.#leasing;
+    if (total <= 0) return undefined;
+    this.#leasing += total;
+    const { host, leaseMs, queues } = this.#options;
+    const lanes =
+      queues && [...queues].map(([queue, limit]) => ({ queue, room: this.#roomOf(queue, limit) }));
+    return { owner: host, leaseMs, lanes, total };
+  }
+
+  /** Runs the tasks that came with a call. `reply` undefined: the call failed. */
+  take(request: LeaseRequest | undefined, reply: StoreReply<unknown> | undefined): void {
+    if (request) this.#leasing -= request.total;
+    if (reply && reply.tasks.length > 0) this.#dispatch(reply.tasks);
+  }
+
+  /** Leases what there is, now or as soon as there is room. */
+  wake(): void {
+    if (this.#advancing) {
+      this.#wantsLease = true;
+      return;
+    }
+    const request = this.request();
+    if (request) void this.#lease(request);
+  }
+
+  async #lease(request: LeaseRequest): Promise<void> {
+    let reply: StoreReply<never> | undefined;
+    try {
+      reply = await this.#options.store.lease(request);
+    } catch (error) {
+      this.#options.log.warn('leasing failed', { error });
+    }
+    this.take(request, reply);
+  }
+
+  #roomOf(queue: string, limit: number): number {
+    return Math.max(0, limit - (this.#runningByQueue.get(queue) ?? 0));
+  }
+
+  #dispatch(tasks: readonly LeasedTask[]): void {
+    const { runner, telemetry, now } = this.#options;
+    const accepted: RunnerTask[] = [];
+    const refused: TaskResult[] = [];
+    const at = now();
+    for (const task of tasks) {
+      const refusal = this.#refusal(task);
+      if (refusal) {
+        refused.push({ task, owner: this.#options.host, outcome: refusal });
+        telemetry.nodeEnded(handlerOf(task), 'failed', 0);
+        continue;
+      }
+      telemetry.queueWaited(Math.max(0, at - task.queuedAt));
+      accepted.push(this.#admit(task));
+    }
+    if (accepted.length > 0) runner.run(accepted);
+    if (refused.length > 0) this.#push(refused);
+  }
+
+  #admit(task: LeasedTask): RunnerTask {
+    const key = this.#nextKey++;
+    this.#running.set(key, task);
+    if (this.#options.queues) this.#countQueue(task, 1);
+    const node = task.plan.nodes[task.node];
+    return {
+      key,
+      executionId: task.executionId,
+      plan: task.plan,
+      node: task.node,
+      attempt: task.attempt,
+      idempotencyKey: `${task.executionId}:${node?.id ?? task.node}`,
+      params: task.params,
+      inputs: task.inputs,
+      ...(task.configOverride && { configOverride: task.configOverride }),
+      timeoutMs: node?.timeoutMs ?? this.#options.nodeTimeoutMs,
+      alone: task.deliveries > 0,
+    };
+  }
+
+  #refusal(task: LeasedTask): TaskOutcome | undefined {
+    const handler = handlerOf(task);
+    if (!this.#options.runner.handlers.has(handler)) {
+      const message = `no handler is called ${JSON.stringify(handler)}; add it to HANDLERS_DIR, or correct the node`;
+      return { kind: 'failed', error: { code: 'UNKNOWN_HANDLER', message, category: 'validation' } };
+    }
+    let bytes = 0;
+    for (const input of task.inputs) bytes += input.output.length;
+    const { maxInputBytes } = this.#options;
+    if (bytes <= maxInputBytes) return undefined;
+    const message = `the outputs that it reads have ${bytes} bytes, over the limit of ${maxInputBytes}`;
+    return { kind: 'failed', error: { code: 'INPUT_TOO_LARGE', message, category: 'resource' } };
+  }
+
+  #onResults(results: readonly RunnerResult[]): void {
+    const done: TaskResult[] = [];
+    for (const { key, outcome: run, runMs } of results) {
+      const task = this.#remove(key);
+      if (!task) continue;
+      const outcome = this.#options.completer.outcomeOf(task, run);
+      this.#options.telemetry.nodeEnded(handlerOf(task), statusOf(outcome), runMs);
+      done.push({ task, owner: this.#options.host, outcome });
+    }
+    this.#push(done);
+  }
+
+  #push(results: readonly TaskResult[]): void {
+    if (results.length === 0 && !this.#wantsLease) return;
+    for (const result of results) this.#results.push(result);
+    if (!this.#advancing) void this.#advance();
+  }
+
+  async #advance(): Promise<void> {
+    this.#advancing = true;
+    while (this.#results.length > 0) {
+      const results = this.#results;
+      this.#results = [];
+      const request = this.request();
+      let reply: StoreReply<unknown> | undefined;
+      try {
+        reply = await this.#options.store.advance(results, request);
+      } catch (error) {
+        this.#options.log.error('results could not be recorded; their tasks run again', {
+          error,
+          tasks: results.length,
+        });
+      }
+      this.take(request, reply);
+    }
+    this.#advancing = false;
+    if (this.#wantsLease) {
+      this.#wantsLease = false;
+      this.wake();
+    }
+    this.#tellIdle();
+  }
+
+  /** These leases are void: stop what runs under them, and forget it. */
+  abort(leases: readonly LeaseRef[]): void {
+    const voided = new Set(leases.map(leaseKey));
+    const keys: number[] = [];
+    for (const [key, task] of this.#running) if (voided.has(leaseKey(task))) keys.push(key);
+    for (const key of keys) this.#remove(key);
+    if (keys.length === 0) return;
+    this.#options.runner.abort(keys);
+    this.#tellIdle();
+    this.wake();
+  }
+
+  /** The leases that this host holds now. */
+  leases(): LeaseRef[] {
+    return [...this.#running.values()];
+  }
+
+  /** Takes no more; resolves once nothing runs and every result is in the store. */
+  drain(): Promise<void> {
+    this.#stopped = true;
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+      this.#tellIdle();
+    });
+  }
+
+  /** Hands back what still runs, as if it had never begun. */
+  async release(): Promise<void> {
+    const keys = [...this.#running.keys()];
+    if (keys.length === 0) return;
+    const results = [...this.#running.values()].map(
+      (task): TaskResult => ({ task, owner: this.#options.host, outcome: { kind: 'released' } }),
+    );
+    this.#running.clear();
+    this.#options.runner.abort(keys);
+    await (await this.#options.store.advance(results)).durable;
+  }
+
+  #remove(key: number): LeasedTask | undefined {
+    const task = this.#running.get(key);
+    if (!task) return undefined;
+    this.#running.delete(key);
+    if (this.#options.queues) this.#countQueue(task, -1);
+    return task;
+  }
+
+  #countQueue(task: LeasedTask, change: 1 | -1): void {
+    const queue = task.plan.nodes[task.node]?.queue ?? '';
+    this.#runningByQueue.set(queue, (this.#runningByQueue.get(queue) ?? 0) + change);
+  }
+
+  #tellIdle(): void {
+    if (this.#idle && this.#running.size === 0 && !this.#advancing && this.#results.length === 0)
+      this.#idle();
+  }
+}
+
+function handlerOf(task: LeasedTask): string {
+  return task.plan.nodes[task.node]?.handler ?? '';
+}
+
+function leaseKey(lease: LeaseRef): string {
+  return `${lease.executionId}:${lease.node}:${lease.fence}`;
+}
+
+function statusOf(outcome: TaskOutcome): NodeEndStatus {
+  switch (outcome.kind) {
+    case 'failed':
+      return 'failed';
+    case 'skipped':
+      return 'skipped';
+    case 'retry':
+    case 'lost':
+    case 'released':
+      return 'retried';
+    default:
+      return 'completed';
+  }
+}

@@ -1,0 +1,345 @@
+import type { Clock } from '../model/clock.js';
+import type { StoreSignal } from '../model/commands.js';
+import { MillraceError } from '../model/errors.js';
+import type { ExecutionId, HostId, WorkflowId } from '../model/ids.js';
+import type { Plan } from '../model/plan.js';
+import type { RetryPolicy } from '../model/retry-policy.js';
+import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
+import { hasEnded } from '../model/states.js';
+import type { TaskRunner } from '../runner/task-runner.js';
+import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../store/history-store.js';
+import type { DeadLetterQuery, StateStore } from '../store/state-store.js';
+import { type Background, startBackground } from './background.js';
+import { Completer } from './completer.js';
+import { Dispatcher } from './dispatcher.js';
+import { EndWaiters } from './end-waiters.js';
+import type { Logger } from './logger.js';
+import { PlanCache } from './plan-cache.js';
+import { keepLeases } from './reclaimer.js';
+import { Submitter } from './submitter.js';
+import type { Telemetry } from './telemetry.js';
+import type {
+  EngineHealth,
+  EngineStats,
+  ExecutionView,
+  Submission,
+  Submitted,
+  WorkflowEngine,
+} from './workflow-engine.js';
+
+export interface EngineOptions {
+  readonly store: StateStore;
+  readonly history: HistoryStore;
+  readonly runner: TaskRunner;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly host: HostId;
+  readonly mode: EngineHealth['mode'];
+  readonly durability: string;
+  /** The state of the stores as they see it themselves. */
+  readonly dependencies: () => EngineHealth['dependencies'];
+  readonly partitions: number;
+  readonly leaseMs: number;
+  readonly maxDeliveries: number;
+  readonly maxBacklog: number;
+  readonly queues: ReadonlyMap<string, number> | undefined;
+  readonly retryDefaults: RetryPolicy;
+  readonly nodeTimeoutMs: number;
+  readonly maxInputBytes: number;
+  readonly idempotencyTtlMs: number;
+  readonly planCacheBytes: number;
+  readonly reconcileMs: number;
+  readonly sweepMs: number;
+}
+
+/** How often a call is begun anew because the execution moved between the hot store and the record meanwhile. */
+const MOVES = 5;
+const BACKGROUND_RETRY_MS = 1000;
+
+/** One host's engine: it joins the store, the runner and the clock, and answers the edge. */
+export class Engine implements WorkflowEngine {
+  readonly #options: EngineOptions;
+  readonly #store: StateStore;
+  readonly #plans: PlanCache;
+  readonly #dispatcher: Dispatcher;
+  readonly #submitter: Submitter;
+  readonly #waiters: EndWaiters;
+  readonly #timers: Background;
+  readonly #backgrounds: readonly Background[];
+  #phase: 'starting' | 'running' | 'draining' = 'starting';
+
+  constructor(options: EngineOptions) {
+    const { store, runner, clock, telemetry, log, host, leaseMs, queues, nodeTimeoutMs, maxInputBytes } =
+      options;
+    this.#options = options;
+    this.#store = store;
+    this.#plans = new PlanCache(options.history, options.planCacheBytes);
+    this.#waiters = new EndWaiters(clock);
+    const completer = new Completer({
+      retryDefaults: options.retryDefaults,
+      maxDeliveries: options.maxDeliveries,
+      random: () => clock.random(),
+    });
+    this.#dispatcher = new Dispatcher({
+      store,
+      runner,
+      completer,
+      telemetry,
+      log,
+      now: () => clock.now(),
+      host,
+      leaseMs,
+      queues,
+      nodeTimeoutMs,
+      maxInputBytes,
+    });
+    this.#submitter = new Submitter({ ...options, dispatcher: this.#dispatcher });
+    const background = (name: string, run: () => Promise<number | undefined>): Background =>
+      startBackground({ name, clock, log, run, retryMs: BACKGROUND_RETRY_MS });
+    this.#timers = background('promoting delayed nodes', async () => (await store.promote()).nextInMs);
+    const leases = background('keeping leases', async () => {
+      await keepLeases(store, this.#dispatcher, host);
+      return leaseMs / 3;
+    });
+    const reconciler = background('reconciling executions', () => this.#reconcile());
+    const sweeper = background('removing what is past its retention', () => this.#sweep());
+    this.#backgrounds = [this.#timers, leases, reconciler, sweeper];
+  }
+
+  /** Begins to work on what the store holds. The runner has started. */
+  start(): void {
+    this.#phase = 'running';
+    this.#store.onSignals((signals) => this.#onSignals(signals));
+    for (const background of this.#backgrounds) background.within(0);
+    this.#dispatcher.wake();
+  }
+
+  /** Takes no more submissions and no more tasks; `ready` turns false. */
+  refuse(): void {
+    this.#phase = 'draining';
+  }
+
+  /** Finishes what runs within `drainMs` and hands back the rest. The store and the runner stay open. */
+  async drain(drainMs: number): Promise<{ readonly handedBack: number }> {
+    this.refuse();
+    await Promise.all(this.#backgrounds.filter((each) => each !== this.#timers).map((each) => each.stop()));
+    const deadline = new Promise<void>((resolve) => this.#options.clock.after(drainMs, resolve));
+    await Promise.race([this.#dispatcher.drain(), deadline]);
+    await this.#timers.stop();
+    const handedBack = this.#dispatcher.runningCount;
+    await this.#dispatcher.release();
+    this.#waiters.tellAll();
+    return { handedBack };
+  }
+
+  async submit(items: readonly Submission[]): Promise<readonly (Submitted | MillraceError)[]> {
+    this.#refuseWhileStopping();
+    return Promise.all(
+      items.map(async (item) => {
+        this.#plans.keep(item.plan);
+        try {
+          return await this.#submitter.submit(item);
+        } catch (error) {
+          if (error instanceof MillraceError) return error;
+          throw error;
+        }
+      }),
+    );
+  }
+
+  plan(workflowId: WorkflowId): Promise<Plan> {
+    return this.#plans.get(workflowId);
+  }
+
+  async trigger(executionId: ExecutionId, params?: Uint8Array): Promise<void> {
+    this.#refuseWhileStopping();
+    const outcome = await this.#withRecord(executionId, 'pending', () =>
+      this.#submitter.start({ executionId, ...(params && { params }) }),
+    );
+    const cancelled =
+      typeof outcome === 'string' ? outcome === 'cancelled' : wasCancelledUntriggered(outcome);
+    if (cancelled) throw transition(executionId, 'It was cancelled before it was triggered.');
+  }
+
+  async cancel(executionId: ExecutionId): Promise<void> {
+    const outcome = await this.#withRecord(executionId, 'pending', async () => {
+      const reply = await this.#store.cancel([executionId]);
+      await reply.durable;
+      return reply.outcomes[0] ?? 'not_found';
+    });
+    if (typeof outcome !== 'string') {
+      if (outcome.state !== 'cancelled') throw transition(executionId, `It has ${outcome.state} already.`);
+    } else if (outcome === 'ended') {
+      throw transition(executionId, 'It has ended already.');
+    }
+  }
+
+  async redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter> {
+    this.#refuseWhileStopping();
+    const letter = await this.#deadLetter(deadLetterId);
+    const { executionId, node } = letter;
+    const outcome = await this.#withRecord(executionId, 'failed', async () => {
+      const reply = await this.#store.redrive([{ executionId, node, ...(config && { config }) }]);
+      await reply.durable;
+      return reply.outcomes[0] ?? 'not_found';
+    });
+    if (outcome === 'redriven') return letter;
+    if (outcome === 'not_dead') throw unknownDeadLetter(deadLetterId);
+    throw transition(executionId, 'Only a failed execution can be redriven.');
+  }
+
+  async deleteDead(deadLetterId: string): Promise<void> {
+    const reply = await this.#store.deleteDead([deadLetterId]);
+    await reply.durable;
+    if (reply.outcomes[0] !== 'deleted') throw unknownDeadLetter(deadLetterId);
+  }
+
+  async read(executionId: ExecutionId): Promise<ExecutionView> {
+    const snapshot = await this.#snapshot(executionId);
+    if (!snapshot) throw unknownExecution(executionId);
+    return { snapshot, plan: await this.#plans.get(snapshot.workflowId) };
+  }
+
+  async waitForEnd(
+    executionId: ExecutionId,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<ExecutionView> {
+    const waiting = this.#waiters.listen(executionId, { timeoutMs, signal });
+    try {
+      const view = await this.read(executionId);
+      if (hasEnded(view.snapshot.state) || this.#phase === 'draining') return view;
+      await waiting.ended;
+      return await this.read(executionId);
+    } finally {
+      waiting.cancel();
+    }
+  }
+
+  list(query: ExecutionQuery): Promise<ExecutionPage> {
+    return this.#options.history.list(query);
+  }
+
+  listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    return this.#store.listDead(query);
+  }
+
+  health(): EngineHealth {
+    const { mode, durability, dependencies } = this.#options;
+    return { ready: this.#phase === 'running', mode, durability, dependencies: dependencies() };
+  }
+
+  async stats(): Promise<EngineStats> {
+    return { store: await this.#store.stats(), runner: this.#options.runner.stats() };
+  }
+
+  #onSignals(signals: readonly StoreSignal[]): void {
+    for (const signal of signals) {
+      switch (signal.kind) {
+        case 'ready':
+          this.#dispatcher.wake();
+          break;
+        case 'timer':
+          this.#timers.within(signal.inMs);
+          break;
+        case 'abort':
+          this.#dispatcher.abort(signal.leases);
+          break;
+        case 'ended': {
+          const { state, startedAt, finishedAt } = signal.end;
+          this.#options.telemetry.ended(state, startedAt === undefined ? undefined : finishedAt - startedAt);
+          this.#waiters.tell(signal.executionId);
+          break;
+        }
+      }
+    }
+  }
+
+  /**
+   * Runs `call` on the hot store; where that answers not_found, an execution whose record is in state `restorable` is
+   * brought back and the call made again, and any other record is the answer. EXECUTION_NOT_FOUND.
+   */
+  async #withRecord<T extends string>(
+    executionId: ExecutionId,
+    restorable: ExecutionSnapshot['state'],
+    call: () => Promise<T>,
+  ): Promise<T | ExecutionSnapshot> {
+    for (let move = 0; move < MOVES; move++) {
+      const outcome = await call();
+      if (outcome !== 'not_found') return outcome;
+      const snapshot = await this.#snapshot(executionId);
+      if (!snapshot) throw unknownExecution(executionId);
+      if (snapshot.state !== restorable) {
+        if (hasEnded(snapshot.state)) return snapshot;
+        continue;
+      }
+      await this.#store.restore([{ snapshot, plan: await this.#plans.get(snapshot.workflowId) }]);
+    }
+    throw new MillraceError(
+      'STORE_UNAVAILABLE',
+      'The execution is being moved between the stores. Try again.',
+      {
+        retryAfterSeconds: 1,
+      },
+    );
+  }
+
+  /** Hot, then recorded, then hot again: it may have been brought back in between. */
+  async #snapshot(executionId: ExecutionId): Promise<ExecutionSnapshot | undefined> {
+    const [hot] = await this.#store.read([executionId]);
+    if (hot) return hot;
+    const [recorded] = await this.#options.history.read([executionId]);
+    if (recorded) return recorded;
+    return (await this.#store.read([executionId]))[0];
+  }
+
+  async #deadLetter(id: string): Promise<DeadLetter> {
+    const [letter] = await this.#store.readDead([id]);
+    if (!letter) throw unknownDeadLetter(id);
+    return letter;
+  }
+
+  async #reconcile(): Promise<number> {
+    const repaired = await this.#store.reconcile();
+    if (repaired > 0)
+      this.#options.log.error('executions had nothing to wake them; repaired', { count: repaired });
+    this.#options.telemetry.reconciled(repaired);
+    return this.#options.reconcileMs;
+  }
+
+  async #sweep(): Promise<number> {
+    const removed = await this.#options.history.sweep();
+    if (removed > 0)
+      this.#options.log.info('executions past their retention were removed', { count: removed });
+    return this.#options.sweepMs;
+  }
+
+  #refuseWhileStopping(): void {
+    if (this.#phase === 'running') return;
+    const message = this.#phase === 'starting' ? 'The engine is starting.' : 'The engine is stopping.';
+    throw new MillraceError('OVERLOADED', `${message} Try again, or try another host.`, {
+      retryAfterSeconds: 1,
+    });
+  }
+}
+
+function wasCancelledUntriggered(snapshot: ExecutionSnapshot): boolean {
+  return snapshot.state === 'cancelled' && snapshot.startedAt === undefined;
+}
+
+function unknownExecution(id: ExecutionId): MillraceError {
+  const message = `No execution has the id ${id}. It never existed, or its retention is over.`;
+  return new MillraceError('EXECUTION_NOT_FOUND', message, { context: { execution_id: id } });
+}
+
+function unknownDeadLetter(id: string): MillraceError {
+  const message = `No dead letter has the id ${id}. It may have been retried or deleted.`;
+  return new MillraceError('DLQ_ENTRY_NOT_FOUND', message, { context: { id } });
+}
+
+function transition(id: ExecutionId, why: string): MillraceError {
+  return new MillraceError('INVALID_STATUS_TRANSITION', `Execution ${id} does not allow this. ${why}`, {
+    context: { execution_id: id },
+  });
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../model/clock.js';
+import type { StartCommand, StartOutcome, SubmitCommand, SubmitOutcome } from '../model/commands.js';
+import { MillraceError } from '../model/errors.js';
+import { createExecutionIdSource, type ExecutionIdSource } from '../model/ids.js';
+import type { StateStore, StoreReply } from '../store/state-store.js';
+import { Batcher } from './batcher.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Telemetry } from './telemetry.js';
+import type { Submission, Submitted } from './workflow-engine.js';
+
+export interface SubmitterOptions {
+  readonly store: StateStore;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly partitions: number;
+  readonly maxBacklog: number;
+  readonly idempotencyTtlMs: number;
+}
+
+/** Items of one store call at most. */
+const MAX_BATCH = 1000;
+
+/** Submissions and triggers: batched by tick, each call leasing along what it made ready. */
+export class Submitter {
+  readonly #options: SubmitterOptions;
+  readonly #ids: ExecutionIdSource;
+  readonly #submits: Batcher<SubmitCommand, SubmitOutcome>;
+  readonly #starts: Batcher<StartCommand, StartOutcome>;
+  #partition = 0;
+
+  constructor(options: SubmitterOptions) {
+    this.#options = options;
+    const { clock, store } = options;
+    this.#ids = createExecutionIdSource(
+      () => clock.now(),
+      (count) => clock.randomBytes(count),
+    );
+    this.#submits = new Batcher({
+      clock,
+      maxItems: MAX_BATCH,
+      run: (commands) => this.#submitBatch(commands),
+    });
+    this.#starts = new Batcher({
+      clock,
+      maxItems: MAX_BATCH,
+      run: (commands) => this.#leasing((request) => store.start(commands, request)),
+    });
+  }
+
+  async submit(item: Submission): Promise<Submitted> {
+    const { store, maxBacklog } = this.#options;
+    if (store.backlog >= maxBacklog) {
+      const message = `The backlog is full (${maxBacklog} unfinished executions). Try again later.`;
+      throw new MillraceError('OVERLOADED', message, { retryAfterSeconds: 1 });
+    }
+    const command = this.#command(item);
+    const outcome = await this.#submits.add(command);
+    switch (outcome.kind) {
+      case 'accepted':
+        return { workflowId: item.plan.workflowId, executionId: command.executionId };
+      case 'duplicate':
+        return { workflowId: outcome.workflowId, executionId: outcome.executionId };
+      case 'key_reused':
+        throw new MillraceError(
+          'IDEMPOTENCY_KEY_REUSED',
+          'This Idempotency-Key was used for another body. Use a new key for a new submission.',
+        );
+    }
+  }
+
+  start(command: StartCommand): Promise<StartOutcome> {
+    return this.#starts.add(command);
+  }
+
+  #command({ plan, params, trigger, idempotency }: Submission): SubmitCommand {
+    const { idempotencyTtlMs } = this.#options;
+    return {
+      executionId: this.#ids.next(this.#partition),
+      plan,
+      params,
+      trigger,
+      ...(idempotency && {
+        idempotency: {
+          key: JSON.stringify([idempotency.client, idempotency.key]),
+          bodyHash: idempotency.bodyHash,
+          ttlMs: idempotencyTtlMs,
+        },
+      }),
+    };
+  }
+
+  async #submitBatch(commands: readonly SubmitCommand[]): Promise<StoreReply<SubmitOutcome>> {
+    const { clock, store, telemetry, partitions } = this.#options;
+    this.#partition = (this.#partition + 1) % partitions;
+    const begun = clock.monotonic();
+    const reply = await this.#leasing((request) => store.submit(commands, request));
+    const accepted = reply.outcomes.filter((outcome) => outcome.kind === 'accepted').length;
+    const tell = (): void => telemetry.submitted(accepted, clock.monotonic() - begun);
+    void reply.durable.then(tell, () => undefined);
+    return reply;
+  }
+
+  async #leasing<T>(
+    call: (request: ReturnType<Dispatcher['request']>) => Promise<StoreReply<T>>,
+  ): Promise<StoreReply<T>> {
+    const { dispatcher } = this.#options;
+    const request = dispatcher.request();
+    let reply: StoreReply<T> | undefined;
+    try {
+      reply = await call(request);
+      return reply;
+    } finally {
+      dispatcher.take(request, reply);
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import type { Config } from '../config.js';
+import type { Logger } from '../engine/logger.js';
+import type { WorkflowEngine } from '../engine/workflow-engine.js';
+import type { Clock } from '../model/clock.js';
+import { MillraceError } from '../model/errors.js';
+import type { SubmissionParser } from '../model/parse-submission.js';
+import { AccessControl, type Caller, parseApiKeys, requireScope } from './access.js';
+import { errorReply, presentable } from './error-reply.js';
+import type { HttpReply, HttpRequest, HttpServerOptions } from './http-server.js';
+import type { HttpTelemetry, RequestRecorder } from './http-telemetry.js';
+import { createLocalRateLimiter, type RateDecision, type RateLimiter, rateLimited } from './rate-limit.js';
+import { withHeaders } from './reply.js';
+import { requestIdOf } from './request-id.js';
+import type { Call, Route } from './route.js';
+import { type RouteMatch, Router } from './router.js';
+import { batchExecutionRoutes } from './routes/batch-executions.js';
+import { batchSubmissionRoute } from './routes/batch-submission.js';
+import { deadLetterRoutes } from './routes/dead-letters.js';
+import { executionRoutes } from './routes/executions.js';
+import { listRoutes } from './routes/lists.js';
+import { serviceRoutes } from './routes/service.js';
+import { submissionRoutes } from './routes/submissions.js';
+import { createSubmissionReader } from './submission-reader.js';
+
+export interface HttpApiOptions {
+  readonly engine: WorkflowEngine;
+  readonly parser: SubmissionParser;
+  readonly config: Config;
+  readonly telemetry: HttpTelemetry;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Of this program, as /health shows it. */
+  readonly version: string;
+}
+
+/** The HTTP interface: all that a server needs to serve it. Throws a ConfigError where API_KEYS is wrong. */
+export function createHttpApi(options: HttpApiOptions): HttpServerOptions {
+  const { config } = options;
+  const api = new HttpApi(options, routesOf(options));
+  return {
+    handler: (request) => api.handle(request),
+    maxBodyBytes: (path) => api.maxBodyBytes(path),
+    tooLarge: (request) => api.refuseBody(request),
+    requestTimeoutMs: config.REQUEST_TIMEOUT_SECONDS * 1000,
+  };
+}
+
+function routesOf({ engine, parser, config, telemetry, log, clock, version }: HttpApiOptions): Route[] {
+  const reader = createSubmissionReader(parser);
+  const itemError = (thrown: unknown, call: Call) => presentable(thrown, log, call.requestId);
+  const batch = { engine, maxBatchBytes: config.MAX_BATCH_BYTES, itemError };
+  return [
+    ...submissionRoutes({ engine, parser, reader }),
+    batchSubmissionRoute({ ...batch, reader }),
+    ...batchExecutionRoutes(batch),
+    ...executionRoutes({ engine, parser }),
+    ...listRoutes(engine),
+    ...deadLetterRoutes({ engine, parser }),
+    ...serviceRoutes({ engine, telemetry, version, nowMs: clock.now }),
+  ];
+}
+
+class HttpApi {
+  readonly #router: Router<Route>;
+  readonly #recorders = new Map<Route, RequestRecorder>();
+  /** Of requests that no route takes. */
+  readonly #unmatched: RequestRecorder;
+  readonly #access: AccessControl;
+  readonly #limiter: RateLimiter | undefined;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #defaultMaxBodyBytes: number;
+
+  constructor({ config, telemetry, clock, log }: HttpApiOptions, routes: readonly Route[]) {
+    this.#router = new Router(routes);
+    for (const route of routes) {
+      this.#recorders.set(route, telemetry.requestRecorder(route.pattern, route.method));
+    }
+    this.#unmatched = telemetry.requestRecorder('unmatched', 'any');
+    this.#access = new AccessControl(parseApiKeys(config.API_KEYS));
+    this.#limiter = config.RATE_LIMIT_ENABLED
+      ? createLocalRateLimiter({ limitPerMinute: config.RATE_LIMIT_REQUESTS_PER_MINUTE, nowMs: clock.now })
+      : undefined;
+    this.#clock = clock;
+    this.#log = log;
+    this.#defaultMaxBodyBytes = config.MAX_BODY_BYTES;
+  }
+
+  handle(request: HttpRequest): Promise<HttpReply> {
+    return this.#respond(request, (route, call) => route.handle(call));
+  }
+
+  maxBodyBytes(path: string): number {
+    const match = this.#router.match('POST', path);
+    return (match.kind === 'found' ? match.route.maxBodyBytes : undefined) ?? this.#defaultMaxBodyBytes;
+  }
+
+  refuseBody(request: HttpRequest): Promise<HttpReply> {
+    return this.#respond(request, async (route, call) => {
+      if (route.cost === 'each_item') await call.spend(1);
+      const limitBytes = this.maxBodyBytes(request.path);
+      throw new MillraceError('PAYLOAD_TOO_LARGE', `The body is over ${limitBytes} bytes`, {
+        context: { limit_bytes: limitBytes },
+      });
+    });
+  }
+
+  /** Authenticates, finds the route, and makes a reply of whatever comes of `act`. */
+  async #respond(
+    request: HttpRequest,
+    act: (route: Route, call: Call) => HttpReply | Promise<HttpReply>,
+  ): Promise<HttpReply> {
+    const startedMs = this.#clock.monotonic();
+    const call = new OpenCall(request, requestIdOf(request), this.#limiter);
+    const match = this.#router.match(request.method, request.path);
+    let reply: HttpReply;
+    try {
+      const route = this.#admit(request, match, call);
+      if (route.cost === 'one') await call.spend(1);
+      reply = await act(route, call);
+    } catch (thrown) {
+      reply = errorReply(presentable(thrown, this.#log, call.requestId));
+    }
+    const recorder = match.kind === 'found' ? this.#recorders.get(match.route) : undefined;
+    (recorder ?? this.#unmatched).observe(this.#clock.monotonic() - startedMs, reply.status);
+    return withHeaders(reply, call.headers());
+  }
+
+  /** Who has no key learns nothing, not even which paths there are. */
+  #admit(request: HttpRequest, match: RouteMatch<Route>, call: OpenCall): Route {
+    const isOpen = match.kind === 'found' && match.route.access === 'open';
+    const caller: Caller | undefined = isOpen ? undefined : this.#access.identify(request);
+    call.client = caller?.client ?? request.remoteAddress;
+    if (match.kind === 'not_found')
+      throw new MillraceError('NOT_FOUND', `There is nothing at ${request.path}`);
+    if (match.kind === 'wrong_method') {
+      const { allowed } = match;
+      const message = `${request.path} does not take ${request.method}, only ${allowed.join(', ')}`;
+      throw new MillraceError('METHOD_NOT_ALLOWED', message, { context: { allowed } });
+    }
+    if (caller && match.route.access !== 'open') requireScope(caller, match.route.access);
+    call.params = match.params;
+    return match.route;
+  }
+}
+
+class OpenCall implements Call {
+  readonly request: HttpRequest;
+  readonly requestId: string;
+  params: readonly string[] = [];
+  client = '';
+  rate: RateDecision | undefined;
+  readonly #limiter: RateLimiter | undefined;
+
+  constructor(request: HttpRequest, requestId: string, limiter: RateLimiter | undefined) {
+    this.request = request;
+    this.requestId = requestId;
+    this.#limiter = limiter;
+  }
+
+  async spend(cost: number): Promise<number> {
+    if (!this.#limiter) return cost;
+    this.rate = await this.#limiter.take(this.client, cost);
+    if (this.rate.granted === 0) throw rateLimited(this.rate);
+    return this.rate.granted;
+  }
+
+  headers(): (readonly [string, string])[] {
+    const headers: (readonly [string, string])[] = [['X-Request-Id', this.requestId]];
+    if (this.rate) {
+      headers.push(['X-RateLimit-Limit', String(this.rate.limit)]);
+      headers.push(['X-RateLimit-Remaining', String(this.rate.remaining)]);
+    }
+    return headers;
+  }
+}

@@ -1,0 +1,386 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import type { HttpReply, HttpRequest, HttpServer, HttpServerOptions } from './http-server.js';
+import { BACKENDS, type Backend } from './testing/backends.js';
+import { RawConnection } from './testing/raw-connection.js';
+
+const MAX_BODY_BYTES = 1000;
+
+/** Answers with what it saw, as JSON. */
+function echo(request: HttpRequest): HttpReply {
+  const { method, path, query, body, remoteAddress } = request;
+  const seen = {
+    method,
+    path,
+    query,
+    body: body.toString(),
+    remoteAddress,
+    x: request.header('x-test') ?? null,
+  };
+  return { status: 200, headers: [['Content-Type', 'application/json']], body: JSON.stringify(seen) };
+}
+
+interface Running {
+  readonly port: number;
+  readonly server: HttpServer;
+  connect(): Promise<RawConnection>;
+}
+
+async function start(
+  context: TestContext,
+  backend: Backend,
+  options: Partial<HttpServerOptions> = {},
+): Promise<Running> {
+  const server = await backend.create({
+    handler: echo,
+    maxBodyBytes: () => MAX_BODY_BYTES,
+    tooLarge: (request) => ({ status: 413, headers: [], body: `too large for ${request.path}` }),
+    requestTimeoutMs: 5000,
+    ...options,
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  context.after(() => server.close(0));
+  return {
+    port,
+    server,
+    async connect() {
+      const connection = await RawConnection.open(port);
+      context.after(() => connection.destroy());
+      return connection;
+    },
+  };
+}
+
+/** A promise and the function that resolves it. */
+function signal<T = void>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: test\r\n${headers}\r\n`;
+const post = (path: string, body: string, headers = '') =>
+  `POST ${path} HTTP/1.1\r\nHost: test\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
+
+for (const backend of BACKENDS) {
+  describe(`HTTP server: ${backend.name}`, () => {
+    test('hands over method, path, query, headers and address, and sends the reply', async (t) => {
+      const { connect, server } = await start(t, backend);
+      assert.equal(server.backend, backend.name);
+      const connection = await connect();
+      const reply = await connection.send(get('/a%20b/c?x=%31&y', 'X-TEST: Some Value\r\n')).reply();
+      assert.equal(reply.status, 200);
+      assert.equal(reply.headers.get('content-type'), 'application/json');
+      assert.deepEqual(JSON.parse(reply.body), {
+        method: 'GET',
+        path: '/a%20b/c',
+        query: 'x=%31&y',
+        body: '',
+        remoteAddress: '127.0.0.1',
+        x: 'Some Value',
+      });
+    });
+
+    test('takes the first value of a repeated header', async (t) => {
+      const { connect } = await start(t, backend);
+      const reply = await (await connect()).send(get('/', 'X-Test: first\r\nx-test: second\r\n')).reply();
+      assert.equal(JSON.parse(reply.body).x, 'first');
+    });
+
+    test('takes a method as it is spelled, also one that it does not know', async (t) => {
+      const { connect } = await start(t, backend);
+      const reply = await (await connect()).send('PATCH / HTTP/1.1\r\nHost: test\r\n\r\n').reply();
+      assert.equal(JSON.parse(reply.body).method, 'PATCH');
+    });
+
+    test('puts a body together from pieces, with a length and in chunks', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      connection.send('POST /p HTTP/1.1\r\nHost: test\r\nContent-Length: 11\r\n\r\nhel');
+      await eachWrittenAlone();
+      connection.send('lo ');
+      await eachWrittenAlone();
+      assert.equal(JSON.parse((await connection.send('wörl').reply()).body).body, 'hello wörl');
+      connection.send('POST /p HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+      await eachWrittenAlone();
+      assert.equal(
+        JSON.parse((await connection.send('3\r\n, y\r\n0\r\n\r\n').reply()).body).body,
+        'hello, y',
+      );
+    });
+
+    test('keeps bodies of several connections apart, and intact after the callback that brought them', async (t) => {
+      const { connect } = await start(t, backend, {
+        async handler(request) {
+          await new Promise((resolve) => setImmediate(resolve));
+          return echo(request);
+        },
+      });
+      const connections = await Promise.all(Array.from({ length: 20 }, connect));
+      const bodies = connections.map((_, index) => String.fromCharCode(97 + index).repeat(500));
+      for (const [index, connection] of connections.entries())
+        connection.send(post('/', bodies[index] ?? ''));
+      const replies = await Promise.all(connections.map((connection) => connection.reply()));
+      assert.deepEqual(
+        replies.map((reply) => JSON.parse(reply.body).body),
+        bodies,
+      );
+    });
+
+    test('answers HEAD with the length and no body, and serves the connection on', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      const whole = await connection.send(get('/h')).reply();
+      const head = await connection.send('HEAD /h HTTP/1.1\r\nHost: test\r\n\r\n').reply({ head: true });
+      assert.equal(
+        Number(head.headers.get('content-length')),
+        whole.body.length + 'HEAD'.length - 'GET'.length,
+      );
+      assert.equal(JSON.parse((await connection.send(get('/after')).reply()).body).path, '/after');
+    });
+
+    test('answers requests that came together one after the other', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      connection.send(get('/1') + post('/2', 'two') + get('/3'));
+      for (const path of ['/1', '/2', '/3'])
+        assert.equal(JSON.parse((await connection.reply()).body).path, path);
+    });
+
+    test('asks the client to go on where it waits for that', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      connection.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+      assert.equal((await connection.reply()).status, 100);
+      assert.equal(JSON.parse((await connection.send('ok').reply()).body).body, 'ok');
+    });
+
+    test('refuses a body over the limit once it was sent, and serves the connection on', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      const exact = await connection.send(post('/fits', 'x'.repeat(MAX_BODY_BYTES))).reply();
+      assert.equal(exact.status, 200);
+      const over = await connection.send(post('/over', 'x'.repeat(MAX_BODY_BYTES + 1))).reply();
+      assert.equal(over.status, 413);
+      assert.equal(over.body, 'too large for /over');
+      const many = `${(700).toString(16)}\r\n${'x'.repeat(700)}\r\n`.repeat(2);
+      connection.send(
+        `POST /chunks HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n${many}0\r\n\r\n`,
+      );
+      assert.equal((await connection.reply()).status, 413);
+      assert.equal((await connection.send(get('/')).reply()).status, 200);
+    });
+
+    test('refuses a body that is much too long from its head alone, and closes', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      connection.send(`POST /huge HTTP/1.1\r\nHost: test\r\nContent-Length: ${1 << 30}\r\n\r\n`);
+      const reply = await connection.reply();
+      assert.equal(reply.status, 413);
+      assert.equal(reply.headers.get('connection'), 'close');
+      await connection.closed();
+    });
+
+    test('gives up on an endless body', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      connection.send('POST /endless HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`;
+      for (let sent = 0; sent < 40; sent += 1) connection.send(chunk);
+      await connection.closed();
+    });
+
+    test('answers 408 to a body that does not arrive in time, and closes', async (t) => {
+      let calls = 0;
+      const handler = (request: HttpRequest) => {
+        calls += 1;
+        return echo(request);
+      };
+      const { connect } = await start(t, backend, { requestTimeoutMs: 200, handler });
+      const connection = await connect();
+      const reply = await connection
+        .send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nslow')
+        .reply();
+      assert.equal(reply.status, 408);
+      await connection.closed();
+      assert.equal(calls, 0);
+    });
+
+    test('aborts the signal when the client goes away, and serves others on', async (t) => {
+      const waiting = signal<AbortSignal>();
+      const release = signal();
+      const { connect } = await start(t, backend, {
+        async handler(request) {
+          if (request.path === '/wait') {
+            waiting.resolve(request.signal);
+            await release.promise;
+          }
+          return echo(request);
+        },
+      });
+      const leaver = await connect();
+      leaver.send(get('/wait'));
+      const aborted = await waiting.promise;
+      assert.equal(aborted.aborted, false);
+      const heard = new Promise((resolve) => aborted.addEventListener('abort', resolve));
+      leaver.reset();
+      await heard;
+      release.resolve();
+      assert.equal((await (await connect()).send(get('/on')).reply()).status, 200);
+    });
+
+    test('shows an abort that came before the signal was read', async (t) => {
+      const started = signal<HttpRequest>();
+      const release = signal();
+      const { connect } = await start(t, backend, {
+        async handler(request) {
+          started.resolve(request);
+          await release.promise;
+          return echo(request);
+        },
+      });
+      const first = await connect();
+      first.send(get('/'));
+      const request = await started.promise;
+      first.reset();
+      await waitUntil(async () => request.signal.aborted);
+      release.resolve();
+    });
+
+    test('never calls the handler for a body whose sender went away', async (t) => {
+      const paths: string[] = [];
+      const { connect } = await start(t, backend, {
+        handler(request) {
+          paths.push(request.path);
+          return echo(request);
+        },
+      });
+      const leaver = await connect();
+      leaver.send('POST /half HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf');
+      await eachWrittenAlone();
+      leaver.reset();
+      assert.equal((await (await connect()).send(get('/whole')).reply()).status, 200);
+      assert.deepEqual(paths, ['/whole']);
+    });
+
+    test('sends a long body whole to a client that is slow to read', async (t) => {
+      const body = Buffer.alloc(24 << 20, 'abcdefghij');
+      const { connect } = await start(t, backend, {
+        handler: async () => ({ status: 200, headers: [], body }),
+      });
+      const connection = await connect();
+      const reply = await connection.send(get('/long')).reply();
+      assert.equal(reply.body.length, body.length);
+      assert.ok(Buffer.from(reply.body).equals(body));
+      assert.equal((await connection.send(get('/again')).reply()).body.length, body.length);
+    });
+
+    test('counts bytes, not characters', async (t) => {
+      const { connect } = await start(t, backend, {
+        handler: () => ({ status: 200, headers: [], body: '✓ grün 🎉' }),
+      });
+      const reply = await (await connect()).send(get('/')).reply();
+      assert.equal(reply.body, '✓ grün 🎉');
+      assert.equal(reply.headers.get('content-length'), String(Buffer.byteLength('✓ grün 🎉')));
+    });
+
+    const broken: readonly (readonly [name: string, request: string])[] = [
+      ['a line that is no request', 'HELLO\r\n\r\n'],
+      ['a request without Host', 'GET / HTTP/1.1\r\nX-Test: 1\r\n\r\n'],
+      ['a length that is no number', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ten\r\n\r\n'],
+      ['two lengths', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc'],
+      [
+        'a length and chunks',
+        'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      ],
+    ];
+    for (const [name, request] of broken) {
+      test(`refuses ${name} and closes`, async (t) => {
+        const { connect } = await start(t, backend);
+        const connection = await connect();
+        const answer = await connection.send(request).closed();
+        // uWebSockets.js takes a line without a version for HTTP of another version.
+        assert.match(
+          answer,
+          name === 'a line that is no request' ? /^HTTP\/1\.1 (400|505) / : /^HTTP\/1\.1 400 /,
+        );
+      });
+    }
+
+    test('refuses a head that is too long with 431', async (t) => {
+      const { connect } = await start(t, backend);
+      const connection = await connect();
+      connection.send(`GET / HTTP/1.1\r\nHost: test\r\nX-Test: ${'x'.repeat(10_000)}`);
+      await eachWrittenAlone();
+      const answer = await connection.send(`${'x'.repeat(10_000)}\r\n\r\n`).closed();
+      assert.match(answer, /^HTTP\/1\.1 431 /);
+    });
+
+    test('refuses an address that is taken', async (t) => {
+      const { port } = await start(t, backend);
+      const second = await backend.create({
+        handler: echo,
+        maxBodyBytes: () => 1,
+        tooLarge: echo,
+        requestTimeoutMs: 1000,
+      });
+      await assert.rejects(second.listen('127.0.0.1', port), new RegExp(String(port)));
+      await second.close(0);
+    });
+
+    test('closing: takes no more, finishes what is under way, closes idle connections', async (t) => {
+      const started = signal();
+      const release = signal();
+      const { connect, server, port } = await start(t, backend, {
+        async handler(request) {
+          started.resolve();
+          await release.promise;
+          return echo(request);
+        },
+      });
+      const idle = await connect();
+      const busy = await connect();
+      busy.send(get('/last'));
+      await started.promise;
+      const closed = server.close(10_000);
+      await assert.rejects(RawConnection.open(port));
+      release.resolve();
+      const reply = await busy.reply();
+      assert.equal(JSON.parse(reply.body).path, '/last');
+      assert.equal(reply.headers.get('connection'), 'close');
+      await closed;
+      assert.equal(await idle.closed(), '');
+    });
+
+    test('closing: cuts off what is not done within its grace', async (t) => {
+      const started = signal<HttpRequest>();
+      const { connect, server } = await start(t, backend, {
+        handler(request) {
+          started.resolve(request);
+          return new Promise(() => undefined);
+        },
+      });
+      const connection = await connect();
+      connection.send(get('/never'));
+      const request = await started.promise;
+      await server.close(50);
+      await connection.closed();
+      await waitUntil(async () => request.signal.aborted);
+    });
+  });
+}
+
+/** Long enough for a write to reach the server before the next one; a merged write would still be a valid case. */
+function eachWrittenAlone(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 500; round += 1) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.fail('the condition did not come true within five seconds');
+}

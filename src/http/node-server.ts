@@ -1,0 +1,204 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { BodyCollector, isHopeless } from './body-collector.js';
+import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
+import { normalizeAddress } from './client-address.js';
+import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions } from './http-server.js';
+import { declaredLength, hasBody } from './message-framing.js';
+import { IDLE_TIMEOUT_MS, MAX_HEADER_BYTES } from './protocol-limits.js';
+import { ReceivedRequest } from './received-request.js';
+import { UnderWay } from './under-way.js';
+
+/** The port over node:http, which is there on every machine. */
+export function createNodeServer(options: HttpServerOptions): HttpServer {
+  const deadlines = new BodyDeadlines(options.requestTimeoutMs);
+  const state = { closing: false, underWay: new UnderWay() };
+  const server = createServer(
+    {
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      headersTimeout: IDLE_TIMEOUT_MS,
+      // Bodies have deadlines of their own.
+      requestTimeout: 0,
+      connectionsCheckingInterval: IDLE_TIMEOUT_MS / 4,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+    },
+    (incoming, response) => new Exchange({ incoming, response, options, deadlines, state }).begin(),
+  );
+  server.on('clientError', refuseBrokenRequest);
+  return {
+    backend: 'node:http',
+    listen: (host, port) => listen(server, host, port),
+    close(graceMs) {
+      state.closing = true;
+      return closeGracefully(server, state.underWay, graceMs).finally(() => deadlines.close());
+    },
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+async function closeGracefully(server: Server, underWay: UnderWay, graceMs: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  await underWay.drained(graceMs);
+  // Also those that never sent a request, which node:http does not count as idle.
+  server.closeAllConnections();
+  await closed;
+}
+
+/** Faults below HTTP's own level have no request to answer: a bare status line, then the end of the connection. */
+function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+interface ExchangeParts {
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly options: HttpServerOptions;
+  readonly deadlines: BodyDeadlines;
+  readonly state: ServerState;
+}
+
+interface ServerState {
+  readonly closing: boolean;
+  readonly underWay: UnderWay;
+}
+
+/** One request and its reply. */
+class Exchange implements ArrivingBody {
+  readonly #incoming: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #options: HttpServerOptions;
+  readonly #deadlines: BodyDeadlines;
+  readonly #state: ServerState;
+  readonly #request: NodeRequest;
+  #answered = false;
+
+  constructor(parts: ExchangeParts) {
+    this.#incoming = parts.incoming;
+    this.#response = parts.response;
+    this.#options = parts.options;
+    this.#deadlines = parts.deadlines;
+    this.#state = parts.state;
+    this.#request = new NodeRequest(parts.incoming);
+  }
+
+  begin(): void {
+    this.#state.underWay.began();
+    this.#response.on('close', () => {
+      this.#state.underWay.ended();
+      this.#deadlines.delete(this);
+      if (!this.#response.writableFinished) this.#request.leave();
+    });
+    if (!hasBody(this.#request)) {
+      this.#answer(this.#options.handler);
+      return;
+    }
+    const maxBytes = this.#options.maxBodyBytes(this.#request.path);
+    if (isHopeless(declaredLength(this.#request), maxBytes)) {
+      this.#giveUp();
+      return;
+    }
+    this.#receive(new BodyCollector(maxBytes));
+  }
+
+  expire(): void {
+    this.#incoming.pause();
+    this.#send({ status: 408, headers: [], body: '' }, 'close');
+  }
+
+  #receive(collector: BodyCollector): void {
+    this.#deadlines.add(this);
+    this.#incoming.on('data', (chunk: Buffer) => {
+      if (this.#answered) return;
+      collector.add(chunk);
+      if (collector.isHopeless) this.#giveUp();
+    });
+    this.#incoming.on('end', () => {
+      this.#deadlines.delete(this);
+      if (this.#answered) return;
+      if (collector.isTooLarge) {
+        this.#answer(this.#options.tooLarge);
+        return;
+      }
+      this.#request.body = collector.body();
+      this.#answer(this.#options.handler);
+    });
+  }
+
+  #giveUp(): void {
+    this.#deadlines.delete(this);
+    this.#incoming.pause();
+    this.#answer(this.#options.tooLarge, 'close');
+  }
+
+  #answer(handler: HttpHandler, connection: 'keep' | 'close' = 'keep'): void {
+    this.#answered = true;
+    const reply = handler(this.#request);
+    if (!(reply instanceof Promise)) {
+      this.#send(reply, connection);
+      return;
+    }
+    reply.then(
+      (settled) => this.#send(settled, connection),
+      () => this.#response.destroy(),
+    );
+  }
+
+  #send(reply: HttpReply, connection: 'keep' | 'close'): void {
+    this.#answered = true;
+    if (this.#response.destroyed) return;
+    const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
+    const head: string[] = [];
+    for (const [name, value] of reply.headers) head.push(name, value);
+    head.push('Content-Length', String(body.length));
+    if (connection === 'close' || this.#state.closing) head.push('Connection', 'close');
+    this.#response.writeHead(reply.status, head);
+    this.#response.end(body);
+    // A client that does not read its answer is cut off, as one that does not send its request is.
+    if (this.#response.writableLength > 0) this.#incoming.socket.setTimeout(IDLE_TIMEOUT_MS);
+  }
+}
+
+class NodeRequest extends ReceivedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly remoteAddress: string;
+  /** As they came, names and values in turn. */
+  readonly #rawHeaders: readonly string[];
+
+  constructor(incoming: IncomingMessage) {
+    super();
+    const url = incoming.url ?? '/';
+    const mark = url.indexOf('?');
+    this.method = incoming.method ?? '';
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? '' : url.slice(mark + 1);
+    this.remoteAddress = normalizeAddress(incoming.socket.remoteAddress);
+    this.#rawHeaders = incoming.rawHeaders;
+  }
+
+  header(name: string): string | undefined {
+    const headers = this.#rawHeaders;
+    for (let index = 0; index + 1 < headers.length; index += 2) {
+      const candidate = headers[index];
+      if (candidate?.length === name.length && candidate.toLowerCase() === name) return headers[index + 1];
+    }
+    return undefined;
+  }
+}

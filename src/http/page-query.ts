@@ -1,0 +1,40 @@
+import { decodeCursor, type ListFilters } from './cursor.js';
+import type { QueryReader } from './query-reader.js';
+import { requestProblem } from './request-problem.js';
+
+const DEFAULT_PAGE_SIZE = 100;
+const MAX_PAGE_SIZE = 1000;
+
+export function readPageSize(query: QueryReader): number {
+  return query.number('limit', { least: 1, most: MAX_PAGE_SIZE, whole: true }) ?? DEFAULT_PAGE_SIZE;
+}
+
+/** The id that the `cursor` parameter carries; undefined where there is none, or where `query` has noted that it is
+ * wrong. `parse`: undefined for a text that is no id. */
+export function readCursor<T extends string>(
+  query: QueryReader,
+  list: {
+    readonly name: string;
+    readonly filters: ListFilters;
+    readonly parse: (text: string) => T | undefined;
+  },
+): T | undefined {
+  const cursor = query.text('cursor');
+  if (cursor === undefined) return undefined;
+  const decoded = decodeCursor(list.name, list.filters, cursor);
+  if ('problem' in decoded) {
+    query.add(decoded.problem);
+    return undefined;
+  }
+  const id = list.parse(decoded.lastId);
+  if (id === undefined)
+    query.add(requestProblem('query', 'cursor', 'is not a cursor that this list has given'));
+  return id;
+}
+
+/** The values that are there. */
+export function present<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

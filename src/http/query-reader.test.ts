@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import { parseInstant, QueryReader } from './query-reader.js';
+
+describe('query', () => {
+  test('reads times, in UTC where they name no offset', () => {
+    const nine = Date.UTC(2026, 0, 31, 9, 30);
+    for (const text of [
+      '2026-01-31T09:30',
+      '2026-01-31T09:30:00.000Z',
+      '2026-01-31t09:30:00z',
+      '2026-01-31 09:30:00',
+      '2026-01-31T10:30:00+01:00',
+      '2026-01-31T10:30:00 01:00',
+      '2026-01-31T04:30-0500',
+    ]) {
+      assert.equal(parseInstant(text), nine, text);
+    }
+    assert.equal(parseInstant('2026-01-31'), Date.UTC(2026, 0, 31));
+    for (const text of [
+      '',
+      '2026',
+      '31.01.2026',
+      '2026-01-31T',
+      '2026-01-31T25:00',
+      '2026-00-10',
+      '1769851800',
+    ]) {
+      assert.equal(parseInstant(text), undefined, text);
+    }
+  });
+
+  test('takes an empty parameter for an absent one, the first of two, and ignores others', () => {
+    const query = new QueryReader('a=&b=1&b=2&c=x%20y&z=9');
+    assert.equal(query.text('a'), undefined);
+    assert.equal(query.number('b', { least: 0, most: 9, whole: true }), 1);
+    assert.equal(query.text('c'), 'x y');
+    query.finish();
+  });
+});
+
+describe('cursor', () => {
+  const filters = { state: 'failed', name: undefined, createdAfter: 7 };
+
+  test('brings back the id it was made of, for the same list and filters only', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[\x21-\x7e]{1,60}$/), (id) => {
+        const cursor = encodeCursor('list', filters, id);
+        assert.match(cursor, /^[\w-]+$/);
+        assert.deepEqual(decodeCursor('list', { createdAfter: 7, state: 'failed' }, cursor), { lastId: id });
+        assert.ok('problem' in decodeCursor('other', filters, cursor));
+        assert.ok('problem' in decodeCursor('list', { ...filters, createdAfter: 8 }, cursor));
+      }),
+    );
+  });
+
+  test('takes no text that it did not make', () => {
+    fc.assert(fc.property(fc.string(), (text) => 'problem' in decodeCursor('list', filters, text)));
+    fc.assert(fc.property(fc.base64String(), (text) => 'problem' in decodeCursor('list', filters, text)));
+  });
+});

@@ -1,0 +1,31 @@
+import type { Scope } from './access.js';
+import type { HttpReply, HttpRequest } from './http-server.js';
+import type { RateDecision } from './rate-limit.js';
+import type { RoutePattern } from './router.js';
+
+/** One path and method of the interface. */
+export interface Route extends RoutePattern {
+  /** Who may call it; `open`: anyone, without a key. */
+  readonly access: Scope | 'open';
+  /** Whether calls count against the rate limit: one, or as many items as the call has. */
+  readonly cost?: 'one' | 'each_item';
+  /** Where it is not that of all paths. */
+  readonly maxBodyBytes?: number;
+  /** Throws a MillraceError where the call is refused. */
+  readonly handle: (call: Call) => HttpReply | Promise<HttpReply>;
+}
+
+/** A request on its way through a route. */
+export interface Call {
+  readonly request: HttpRequest;
+  /** Decoded path parameters, in the order of the pattern. */
+  readonly params: readonly string[];
+  /** The API key's name, or the address. */
+  readonly client: string;
+  readonly requestId: string;
+  /** Takes from the client's rate limit and notes what is left for the reply's headers. Throws RATE_LIMITED where
+   * nothing is granted; answers how much is. */
+  spend(cost: number): Promise<number>;
+  /** What is left, after `spend`; undefined where submissions are not limited. */
+  readonly rate: RateDecision | undefined;
+}

@@ -1,0 +1,81 @@
+import type { WorkflowEngine } from '../../engine/workflow-engine.js';
+import type { ExecutionId } from '../../model/ids.js';
+import type { SubmissionParser } from '../../model/parse-submission.js';
+import type { HttpReply } from '../http-server.js';
+import { readOptionalJson } from '../json-body.js';
+import { QueryReader } from '../query-reader.js';
+import { jsonTextReply } from '../reply.js';
+import type { Call, Route } from '../route.js';
+import { statusText } from '../views/execution-view.js';
+import { resultsBytes } from '../views/results-view.js';
+import { executionIdOf } from './identifiers.js';
+
+const MAX_WAIT_SECONDS = 60;
+
+export interface ExecutionRoutesOptions {
+  readonly engine: WorkflowEngine;
+  readonly parser: SubmissionParser;
+}
+
+export function executionRoutes({ engine, parser }: ExecutionRoutesOptions): Route[] {
+  return [
+    {
+      method: 'POST',
+      pattern: '/api/v1/workflow/trigger/{execution_id}',
+      access: 'submit',
+      async handle(call) {
+        const id = executionIdOf(call.params[0]);
+        const { params } = parser.parseTrigger(readOptionalJson(call.request));
+        await engine.trigger(id, params);
+        return jsonTextReply(200, triggeredText(id));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/workflow/{execution_id}',
+      access: 'read',
+      handle: (call) => readStatus(call, engine),
+    },
+    {
+      method: 'DELETE',
+      pattern: '/api/v1/workflow/{execution_id}',
+      access: 'submit',
+      async handle(call) {
+        const id = executionIdOf(call.params[0]);
+        await engine.cancel(id);
+        return jsonTextReply(200, cancelledText(id));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/workflow/{execution_id}/results',
+      access: 'read',
+      async handle(call) {
+        return jsonTextReply(200, resultsBytes(await engine.read(executionIdOf(call.params[0]))));
+      },
+    },
+  ];
+}
+
+/** JSON text of the answer to a trigger. */
+export function triggeredText(id: ExecutionId): string {
+  return `{"execution_id":"${id}","message":"Workflow execution triggered"}`;
+}
+
+/** JSON text of the answer to a cancellation. */
+export function cancelledText(id: ExecutionId): string {
+  return `{"status":"success","message":"Execution ${id} cancelled"}`;
+}
+
+async function readStatus({ request, params }: Call, engine: WorkflowEngine): Promise<HttpReply> {
+  const id = executionIdOf(params[0]);
+  if (request.query === '') return jsonTextReply(200, statusText(await engine.read(id), { nodes: false }));
+  const query = new QueryReader(request.query);
+  const waitSeconds = query.number('wait', { least: 0, most: MAX_WAIT_SECONDS, whole: false });
+  const detail = query.choice('detail', ['nodes']);
+  query.finish();
+  const view = waitSeconds
+    ? await engine.waitForEnd(id, waitSeconds * 1000, request.signal)
+    : await engine.read(id);
+  return jsonTextReply(200, statusText(view, { nodes: detail === 'nodes' }));
+}

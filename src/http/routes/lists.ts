@@ -1,0 +1,68 @@
+import type { WorkflowEngine } from '../../engine/workflow-engine.js';
+import { parseExecutionId, parseWorkflowId, type WorkflowId } from '../../model/ids.js';
+import { EXECUTION_STATES } from '../../model/states.js';
+import type { ExecutionPage } from '../../store/history-store.js';
+import { encodeCursor } from '../cursor.js';
+import type { HttpReply } from '../http-server.js';
+import { present, readCursor, readPageSize } from '../page-query.js';
+import { QueryReader } from '../query-reader.js';
+import { jsonReply } from '../reply.js';
+import type { Call, Route } from '../route.js';
+import { summaryView } from '../views/execution-view.js';
+import { workflowIdOf } from './identifiers.js';
+
+const LIST = 'executions';
+const STATUSES = EXECUTION_STATES.map((state) => state.toUpperCase());
+
+export function listRoutes(engine: WorkflowEngine): Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/api/v1/workflow',
+      access: 'read',
+      handle: (call) => listExecutions(call, engine),
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/definitions/{workflow_id}',
+      access: 'read',
+      async handle(call) {
+        return jsonReply(200, (await engine.plan(workflowIdOf(call.params[0]))).definition);
+      },
+    },
+  ];
+}
+
+async function listExecutions({ request }: Call, engine: WorkflowEngine): Promise<HttpReply> {
+  const query = new QueryReader(request.query);
+  const status = query.choice('status', STATUSES);
+  const filters = {
+    state: EXECUTION_STATES.find((state) => state.toUpperCase() === status),
+    name: query.text('name'),
+    workflowId: readWorkflowId(query),
+    createdAfter: query.instant('created_after'),
+    createdBefore: query.instant('created_before'),
+  };
+  const limit = readPageSize(query);
+  const before = readCursor(query, { name: LIST, filters, parse: parseExecutionId });
+  query.finish();
+  const page = await engine.list({ ...present({ ...filters, before }), limit });
+  const next = nextPageAfter(page);
+  return jsonReply(200, {
+    executions: page.executions.map(summaryView),
+    next_cursor: next === undefined ? null : encodeCursor(LIST, filters, next),
+  });
+}
+
+function readWorkflowId(query: QueryReader): WorkflowId | undefined {
+  const text = query.text('workflow_id');
+  if (text === undefined) return undefined;
+  const id = parseWorkflowId(text);
+  if (id === undefined) query.reject('workflow_id', 'must be a UUID');
+  return id;
+}
+
+/** The last row; where a page has none, the store says how far it has looked. */
+function nextPageAfter({ executions, next }: ExecutionPage): string | undefined {
+  return next === undefined ? undefined : (executions.at(-1)?.executionId ?? next);
+}

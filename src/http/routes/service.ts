@@ -1,0 +1,68 @@
+import type { WorkflowEngine } from '../../engine/workflow-engine.js';
+import type { HttpTelemetry } from '../http-telemetry.js';
+import { jsonReply } from '../reply.js';
+import type { Route } from '../route.js';
+
+export interface ServiceRoutesOptions {
+  readonly engine: WorkflowEngine;
+  readonly telemetry: HttpTelemetry;
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+}
+
+/** Paths for orchestrators, monitoring and people who watch. */
+export function serviceRoutes({ engine, telemetry, version, nowMs }: ServiceRoutesOptions): Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/health',
+      access: 'open',
+      handle() {
+        const { mode, durability, dependencies } = engine.health();
+        const isHealthy = Object.values(dependencies).every((state) => state === 'healthy');
+        return jsonReply(isHealthy ? 200 : 503, {
+          status: isHealthy ? 'healthy' : 'degraded',
+          timestamp: new Date(nowMs()).toISOString(),
+          version,
+          dependencies,
+          mode,
+          durability,
+        });
+      },
+    },
+    { method: 'GET', pattern: '/livez', access: 'open', handle: () => jsonReply(200, { status: 'alive' }) },
+    {
+      method: 'GET',
+      pattern: '/readyz',
+      access: 'open',
+      handle: () =>
+        engine.health().ready ? jsonReply(200, { status: 'ready' }) : jsonReply(503, { status: 'not_ready' }),
+    },
+    {
+      method: 'GET',
+      pattern: '/metrics',
+      access: 'read',
+      async handle() {
+        const { contentType, text } = await telemetry.scrape();
+        return { status: 200, headers: [['Content-Type', contentType]], body: text };
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/admin/stats',
+      access: 'admin',
+      async handle() {
+        const { store, runner } = await engine.stats();
+        return jsonReply(200, {
+          executions: { pending: store.pending, running: store.running },
+          tasks: { ready: store.readyTasks, leased: store.leasedTasks, delayed: store.delayedTasks },
+          oldest_ready_seconds: store.oldestReadyMs / 1000,
+          outbox_events: store.outbox,
+          worker_threads: { count: runner.threads, running_tasks: runner.running, replaced: runner.replaced },
+          ...telemetry.summary(),
+        });
+      },
+    },
+  ];
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import type { Submission, Submitted, WorkflowEngine } from '../../engine/workflow-engine.js';
+import { MillraceError } from '../../model/errors.js';
+import type { ParsedSubmission, SubmissionParser } from '../../model/parse-submission.js';
+import type { HttpReply } from '../http-server.js';
+import { readOptionalJson, requireJsonType } from '../json-body.js';
+import { jsonTextReply } from '../reply.js';
+import { invalidRequest } from '../request-problem.js';
+import type { Call, Route } from '../route.js';
+import type { SubmissionReader } from '../submission-reader.js';
+import { checkedIdempotencyKey, workflowIdOf } from './identifiers.js';
+
+export interface SubmissionRoutesOptions {
+  readonly engine: WorkflowEngine;
+  readonly parser: SubmissionParser;
+  readonly reader: SubmissionReader;
+}
+
+export function submissionRoutes({ engine, parser, reader }: SubmissionRoutesOptions): Route[] {
+  return [
+    {
+      method: 'POST',
+      pattern: '/api/v1/workflow',
+      access: 'submit',
+      cost: 'one',
+      handle(call) {
+        requireJsonType(call.request);
+        const headerKey = checkedIdempotencyKey(call.request.header('idempotency-key'));
+        const parsed = reader.read(call.request.body);
+        const submission = toSubmission({
+          parsed,
+          bytes: [call.request.body],
+          client: call.client,
+          headerKey,
+        });
+        return submitOne(engine, submission);
+      },
+    },
+    {
+      method: 'POST',
+      pattern: '/api/v1/workflow/{workflow_id}/executions',
+      access: 'submit',
+      cost: 'one',
+      handle: (call) => runAgain(call, engine, parser),
+    },
+  ];
+}
+
+async function runAgain(call: Call, engine: WorkflowEngine, parser: SubmissionParser): Promise<HttpReply> {
+  const workflowId = workflowIdOf(call.params[0]);
+  const key = checkedIdempotencyKey(call.request.header('idempotency-key'));
+  const { params, trigger } = parser.parseRerun(readOptionalJson(call.request));
+  const plan = await engine.plan(workflowId);
+  const bytes = [Buffer.from(workflowId), call.request.body];
+  return submitOne(engine, { plan, params, trigger, ...idempotencyOf(call.client, key, bytes) });
+}
+
+async function submitOne(engine: WorkflowEngine, submission: Submission): Promise<HttpReply> {
+  const [outcome] = await engine.submit([submission]);
+  if (outcome === undefined || outcome instanceof MillraceError)
+    throw outcome ?? new Error('no outcome of a submission');
+  return jsonTextReply(201, submittedText(outcome));
+}
+
+/** JSON text of the answer to one submission. */
+export function submittedText({ workflowId, executionId }: Submitted): string {
+  return `{"workflow_id":"${workflowId}","execution_id":"${executionId}","message":"Workflow submitted successfully"}`;
+}
+
+/** VALIDATION_ERROR where the submission asks for something that this version does not do. */
+export function toSubmission(from: {
+  readonly parsed: ParsedSubmission;
+  /** What the submission's identity is the hash of. */
+  readonly bytes: readonly Uint8Array[];
+  readonly client: string;
+  /** Goes before the body's own. */
+  readonly headerKey?: string | undefined;
+}): Submission {
+  const { plan, params, trigger, idempotencyKey, callbackUrl } = from.parsed;
+  if (callbackUrl !== undefined) {
+    throw invalidRequest([
+      { path: '/callback_url', message: 'callbacks are not supported; leave it out and poll the status' },
+    ]);
+  }
+  const key = from.headerKey ?? checkedIdempotencyKey(idempotencyKey);
+  return { plan, params, trigger, ...idempotencyOf(from.client, key, from.bytes) };
+}
+
+function idempotencyOf(
+  client: string,
+  key: string | undefined,
+  bytes: readonly Uint8Array[],
+): Pick<Submission, 'idempotency'> {
+  if (key === undefined) return {};
+  const hash = createHash('sha256');
+  for (const part of bytes) hash.update(part);
+  return { idempotency: { client, key, bodyHash: hash.digest('hex') } };
+}

@@ -1,0 +1,203 @@
+import type {
+  EngineHealth,
+  EngineStats,
+  ExecutionView,
+  Submission,
+  Submitted,
+  WorkflowEngine,
+} from '../../engine/workflow-engine.js';
+import { MillraceError } from '../../model/errors.js';
+import { createExecutionIdSource, type ExecutionId, type WorkflowId } from '../../model/ids.js';
+import type { Plan } from '../../model/plan.js';
+import type { DeadLetter, ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
+import type { ExecutionPage, ExecutionQuery } from '../../store/history-store.js';
+import type { DeadLetterQuery } from '../../store/state-store.js';
+
+interface Held {
+  snapshot: ExecutionSnapshot;
+  readonly plan: Plan;
+}
+
+/** An engine in memory that runs nothing, answers as the real one would, and fails where a test asks it to. */
+export class FakeEngine implements WorkflowEngine {
+  readonly executions = new Map<ExecutionId, Held>();
+  readonly submissions: Submission[] = [];
+  readonly queries: ExecutionQuery[] = [];
+  deadLetters: DeadLetter[] = [];
+  readonly redriven: { id: string; config: string | undefined }[] = [];
+  /** Thrown by every call while it is set. */
+  fault: unknown;
+  /** The signal of the last `waitForEnd`. */
+  waiting: AbortSignal | undefined;
+  state: EngineHealth = {
+    ready: true,
+    mode: 'embedded',
+    durability: 'synced before the answer',
+    dependencies: { store: 'healthy' },
+  };
+  readonly #ids = createExecutionIdSource(
+    () => 1_700_000_000_000,
+    (count) => new Uint8Array(count),
+  );
+  readonly #keys = new Map<string, { readonly bodyHash: string; readonly answer: Submitted }>();
+  readonly #waiters = new Map<ExecutionId, () => void>();
+
+  async submit(items: readonly Submission[]): Promise<readonly (Submitted | MillraceError)[]> {
+    this.#throwFault();
+    return items.map((item) => this.#submitOne(item));
+  }
+
+  async plan(workflowId: WorkflowId): Promise<Plan> {
+    this.#throwFault();
+    for (const { plan } of this.executions.values()) if (plan.workflowId === workflowId) return plan;
+    throw new MillraceError('WORKFLOW_NOT_FOUND', `Workflow ${workflowId} not found`);
+  }
+
+  async trigger(executionId: ExecutionId, params?: Uint8Array): Promise<void> {
+    this.#throwFault();
+    const held = this.#get(executionId);
+    if (held.snapshot.state === 'cancelled') {
+      throw new MillraceError('INVALID_STATUS_TRANSITION', `Execution ${executionId} was cancelled`);
+    }
+    if (held.snapshot.state !== 'pending') return;
+    this.change(executionId, { state: 'running', startedAt: 1_700_000_000_500, ...(params && { params }) });
+  }
+
+  async read(executionId: ExecutionId): Promise<ExecutionView> {
+    this.#throwFault();
+    return this.#get(executionId);
+  }
+
+  async waitForEnd(
+    executionId: ExecutionId,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<ExecutionView> {
+    this.#throwFault();
+    this.waiting = signal;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#waiters.set(executionId, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    return this.#get(executionId);
+  }
+
+  async cancel(executionId: ExecutionId): Promise<void> {
+    this.#throwFault();
+    const { state } = this.#get(executionId).snapshot;
+    if (state === 'completed' || state === 'failed') {
+      throw new MillraceError('INVALID_STATUS_TRANSITION', `Execution ${executionId} is ${state}`);
+    }
+    this.change(executionId, { state: 'cancelled' });
+  }
+
+  async list(query: ExecutionQuery): Promise<ExecutionPage> {
+    this.#throwFault();
+    this.queries.push(query);
+    const newestFirst = [...this.executions.values()]
+      .map(({ snapshot }): ExecutionSummary => snapshot)
+      .reverse();
+    const matching = newestFirst.filter(
+      (row) =>
+        (query.before === undefined || row.executionId < query.before) &&
+        (query.state === undefined || row.state === query.state),
+    );
+    const executions = matching.slice(0, query.limit);
+    return { executions, next: matching.length > query.limit ? executions.at(-1)?.executionId : undefined };
+  }
+
+  async listDead({ limit, before, handler }: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    this.#throwFault();
+    const from = before === undefined ? 0 : this.deadLetters.findIndex(({ id }) => id === before) + 1;
+    return this.deadLetters
+      .slice(from)
+      .filter((letter) => handler === undefined || letter.handler === handler)
+      .slice(0, limit);
+  }
+
+  async redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter> {
+    this.#throwFault();
+    const letter = this.#dead(deadLetterId);
+    this.deadLetters = this.deadLetters.filter(({ executionId }) => executionId !== letter.executionId);
+    this.redriven.push({ id: deadLetterId, config: config && Buffer.from(config).toString() });
+    return letter;
+  }
+
+  async deleteDead(deadLetterId: string): Promise<void> {
+    this.#throwFault();
+    const letter = this.#dead(deadLetterId);
+    this.deadLetters = this.deadLetters.filter((other) => other !== letter);
+  }
+
+  health(): EngineHealth {
+    return this.state;
+  }
+
+  async stats(): Promise<EngineStats> {
+    this.#throwFault();
+    return {
+      store: {
+        pending: 1,
+        running: 2,
+        readyTasks: 3,
+        leasedTasks: 4,
+        delayedTasks: 5,
+        outbox: 6,
+        oldestReadyMs: 7,
+      },
+      runner: { threads: 1, running: 4, replaced: { timeout: 0, crash: 0 } },
+    };
+  }
+
+  /** Puts fields of an execution's snapshot in place of those it has, and wakes whoever waits for its end. */
+  change(executionId: ExecutionId, fields: Partial<ExecutionSnapshot>): void {
+    const held = this.#get(executionId);
+    held.snapshot = { ...held.snapshot, ...fields };
+    if (held.snapshot.state !== 'running' && held.snapshot.state !== 'pending')
+      this.#waiters.get(executionId)?.();
+  }
+
+  #submitOne(item: Submission): Submitted | MillraceError {
+    const { idempotency, plan, params, trigger } = item;
+    const claim = idempotency && `${idempotency.client}\n${idempotency.key}`;
+    const earlier = claim === undefined ? undefined : this.#keys.get(claim);
+    if (earlier && earlier.bodyHash !== idempotency?.bodyHash) {
+      return new MillraceError('IDEMPOTENCY_KEY_REUSED', 'The Idempotency-Key was used for another body');
+    }
+    if (earlier) return earlier.answer;
+    this.submissions.push(item);
+    const executionId = this.#ids.next(0);
+    const answer = { workflowId: plan.workflowId, executionId };
+    if (claim !== undefined && idempotency) this.#keys.set(claim, { bodyHash: idempotency.bodyHash, answer });
+    const snapshot: ExecutionSnapshot = {
+      ...answer,
+      name: plan.name,
+      state: trigger ? 'running' : 'pending',
+      revision: 1,
+      createdAt: 1_700_000_000_000,
+      params,
+      nodes: [],
+    };
+    this.executions.set(executionId, { snapshot, plan });
+    return answer;
+  }
+
+  #get(executionId: ExecutionId): Held {
+    const held = this.executions.get(executionId);
+    if (held) return held;
+    throw new MillraceError('EXECUTION_NOT_FOUND', `Execution ${executionId} not found`);
+  }
+
+  #dead(id: string): DeadLetter {
+    const letter = this.deadLetters.find((other) => other.id === id);
+    if (letter) return letter;
+    throw new MillraceError('DLQ_ENTRY_NOT_FOUND', `DLQ entry ${id} not found`);
+  }
+
+  #throwFault(): void {
+    if (this.fault !== undefined) throw this.fault;
+  }
+}

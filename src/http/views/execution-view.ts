@@ -1,0 +1,76 @@
+import type { ExecutionView } from '../../engine/workflow-engine.js';
+import type { Plan } from '../../model/plan.js';
+import type { ExecutionSnapshot, ExecutionSummary, NodeSnapshot } from '../../model/snapshot.js';
+import { API_EXECUTION_STATUS, API_NODE_STATUS } from '../../model/states.js';
+import { errorView, instant, nodeKeys } from './json-text.js';
+
+export interface StatusDetail {
+  /** Whether each node's attempts, times and errors are told. */
+  readonly nodes: boolean;
+}
+
+/** JSON text of an execution's status. A snapshot without nodes is of an execution that has not started. */
+export function statusText({ snapshot, plan }: ExecutionView, detail: StatusDetail): string {
+  const head =
+    `{"execution_id":"${snapshot.executionId}","workflow_id":"${snapshot.workflowId}",` +
+    `"status":"${API_EXECUTION_STATUS[snapshot.state]}","node_statuses":${nodeStatusesText(snapshot, plan)}`;
+  const nodes = detail.nodes ? `,"nodes":${nodesText(snapshot, plan)}` : '';
+  return `${head},"name":${JSON.stringify(snapshot.name)},${timesText(snapshot)}${nodes}}`;
+}
+
+/** One row of a list. */
+export function summaryView(summary: ExecutionSummary): Readonly<Record<string, unknown>> {
+  return {
+    execution_id: summary.executionId,
+    workflow_id: summary.workflowId,
+    name: summary.name,
+    status: API_EXECUTION_STATUS[summary.state],
+    created_at: instant(summary.createdAt),
+    started_at: instant(summary.startedAt),
+    finished_at: instant(summary.finishedAt),
+    error: errorView(summary.error),
+  };
+}
+
+function timesText(snapshot: ExecutionSnapshot): string {
+  const fields = {
+    created_at: instant(snapshot.createdAt),
+    started_at: instant(snapshot.startedAt),
+    finished_at: instant(snapshot.finishedAt),
+    error: errorView(snapshot.error),
+  };
+  return JSON.stringify(fields).slice(1, -1);
+}
+
+function nodeStatusesText(snapshot: ExecutionSnapshot, plan: Plan): string {
+  const keys = nodeKeys(plan);
+  const fields = keys.map(
+    (key, index) => `${key}"${API_NODE_STATUS[snapshot.nodes[index]?.state ?? 'pending']}"`,
+  );
+  return `{${fields.join(',')}}`;
+}
+
+function nodesText(snapshot: ExecutionSnapshot, plan: Plan): string {
+  const keys = nodeKeys(plan);
+  return `{${keys.map((key, index) => key + JSON.stringify(nodeView(snapshot.nodes[index]))).join(',')}}`;
+}
+
+function nodeView(node: NodeSnapshot | undefined): Readonly<Record<string, unknown>> {
+  return {
+    state: (node?.state ?? 'pending').toUpperCase(),
+    attempt: node?.attempt ?? 0,
+    host: node?.host ?? null,
+    queued_at: instant(node?.queuedAt),
+    started_at: instant(node?.startedAt),
+    finished_at: instant(node?.finishedAt),
+    due_at: instant(node?.dueAt),
+    error: errorView(node?.error),
+    failures: (node?.failures ?? []).map((failure) => ({
+      attempt: failure.attempt,
+      host: failure.host,
+      started_at: instant(failure.startedAt),
+      finished_at: instant(failure.finishedAt),
+      error: errorView(failure.error),
+    })),
+  };
+}

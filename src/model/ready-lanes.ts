@@ -1,0 +1,113 @@
+import type { ExecutionRecord, ReadyGroup } from './execution-record.js';
+
+/** Nodes that one execution hands out before the next one has its turn. */
+const TURN = 16;
+
+/** A queue's line of executions that have ready nodes. */
+class Lane {
+  #line: ReadyGroup[] = [];
+  #head = 0;
+
+  append(group: ReadyGroup): void {
+    this.#line.push(group);
+  }
+
+  next(): ReadyGroup | undefined {
+    const group = this.#line[this.#head];
+    if (!group) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#line.length) {
+      this.#line.length = 0;
+      this.#head = 0;
+    } else if (this.#head > 1024 && this.#head * 2 > this.#line.length) {
+      this.#line = this.#line.slice(this.#head);
+      this.#head = 0;
+    }
+    return group;
+  }
+
+  peek(): ReadyGroup | undefined {
+    return this.#line[this.#head];
+  }
+}
+
+/**
+ * Ready nodes, by queue. Executions take turns, so that one with ten thousand ready nodes does not bury the small ones
+ * beside it:
+ *
+ *     queue "default":  A[3 5 9 …] → B[0] → C[1 2] → …     take ≤ 16 of A, then B, then C, then A again
+ *
+ * A group that lost its nodes (its execution ended) stays in line and is passed over when its turn comes.
+ */
+export class ReadyLanes {
+  readonly #lanes = new Map<string, Lane>();
+  #size = 0;
+
+  /** Ready nodes in all queues. */
+  get size(): number {
+    return this.#size;
+  }
+
+  push(execution: ExecutionRecord, node: number, queue: string): void {
+    const group = execution.readyGroup(queue);
+    group.push(node);
+    this.#size += 1;
+    if (!group.inLane) this.#enqueue(group);
+  }
+
+  /** Forgets all ready nodes of an execution. */
+  drop(execution: ExecutionRecord): void {
+    for (const group of execution.readyGroups) {
+      this.#size -= group.size;
+      group.clear();
+    }
+  }
+
+  /** Hands out up to `room` nodes of one queue, in turns; answers how many there were. */
+  take(queue: string, room: number, hand: (execution: ExecutionRecord, node: number) => void): number {
+    const lane = this.#lanes.get(queue);
+    if (!lane) return 0;
+    let taken = 0;
+    while (taken < room) {
+      const group = lane.next();
+      if (!group) break;
+      group.inLane = false;
+      for (let turn = 0; turn < TURN && taken < room; turn++) {
+        const node = group.shift();
+        if (node === undefined) break;
+        this.#size -= 1;
+        taken += 1;
+        hand(group.execution, node);
+      }
+      if (group.size > 0) this.#enqueue(group);
+    }
+    return taken;
+  }
+
+  queues(): Iterable<string> {
+    return this.#lanes.keys();
+  }
+
+  /** When the nodes at the heads of the lines became ready, at the earliest; undefined: nothing is ready. */
+  oldestQueuedAt(): number | undefined {
+    let oldest: number | undefined;
+    for (const lane of this.#lanes.values()) {
+      const group = lane.peek();
+      const node = group?.first();
+      if (!group || node === undefined) continue;
+      const queuedAt = group.execution.nodes[node]?.queuedAt;
+      if (queuedAt !== undefined && (oldest === undefined || queuedAt < oldest)) oldest = queuedAt;
+    }
+    return oldest;
+  }
+
+  #enqueue(group: ReadyGroup): void {
+    let lane = this.#lanes.get(group.queue);
+    if (!lane) {
+      lane = new Lane();
+      this.#lanes.set(group.queue, lane);
+    }
+    group.inLane = true;
+    lane.append(group);
+  }
+}

@@ -1,0 +1,62 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { MillraceError } from '../../model/errors.js';
+
+/*
+ * LMDB maps its file into memory, so a file that was cut short kills the process at the first look beyond its end. The
+ * two meta pages at its start tell how long it has to be (lmdb.h, mdb.c: struct MDB_meta):
+ *
+ *     magic u32 · version u32 · address u64 · map size u64 · 2 × database (48 bytes, the first begins with the page
+ *     size u32) · last page u64 · transaction u64
+ */
+const MAGIC = 0xbeefc0de;
+const LAST_PAGE_AT = 24 + 2 * 48;
+const META_BYTES = LAST_PAGE_AT + 16;
+const SEARCH_BYTES = 64;
+
+interface Meta {
+  readonly pageSize: number;
+  readonly lastPage: bigint;
+  readonly transaction: bigint;
+}
+
+/** Throws STORE_DAMAGED where the file is no data file or is shorter than its newest meta page says. */
+export function checkDataFile(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const first = readMeta(file, 0);
+    const second = first && readMeta(file, first.pageSize);
+    if (!first || !second) {
+      throw new MillraceError(
+        'STORE_DAMAGED',
+        `${path} is no data file of the store, or its beginning is overwritten; restore it from a backup`,
+      );
+    }
+    const newest = first.transaction > second.transaction ? first : second;
+    const needed = (newest.lastPage + 1n) * BigInt(newest.pageSize);
+    if (BigInt(size) < needed) {
+      throw new MillraceError(
+        'STORE_DAMAGED',
+        `${path} is cut short: it has ${size} bytes and needs ${needed}; restore it from a backup`,
+      );
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readMeta(file: number, offset: number): Meta | undefined {
+  const bytes = Buffer.alloc(SEARCH_BYTES + META_BYTES);
+  if (readSync(file, bytes, 0, bytes.length, offset) < bytes.length) return undefined;
+  for (let at = 0; at < SEARCH_BYTES; at += 4) {
+    if (bytes.readUInt32LE(at) !== MAGIC) continue;
+    const pageSize = bytes.readUInt32LE(at + 24);
+    if (pageSize < 256 || pageSize > 65536) return undefined;
+    return {
+      pageSize,
+      lastPage: bytes.readBigUInt64LE(at + LAST_PAGE_AT),
+      transaction: bytes.readBigUInt64LE(at + LAST_PAGE_AT + 8),
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,505 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../model/clock.js';
+import type {
+  AdvanceOutcome,
+  CancelOutcome,
+  HeartbeatOutcome,
+  LeasedTask,
+  LeaseRef,
+  LeaseRequest,
+  OutboxEvent,
+  RedriveCommand,
+  RedriveOutcome,
+  RestoreCommand,
+  RestoreOutcome,
+  StartCommand,
+  StartOutcome,
+  StoreSignal,
+  SubmitCommand,
+  SubmitOutcome,
+  TaskResult,
+} from '../../model/commands.js';
+import { compilePlan } from '../../model/compile-plan.js';
+import { parseDeadLetterId } from '../../model/dead-letter.js';
+import type { WorkflowDefinition } from '../../model/definition.js';
+import { MillraceError } from '../../model/errors.js';
+import type { ExecutionRecord, StoredMarks } from '../../model/execution-record.js';
+import { type ExecutionId, type HostId, uuidToBytes, type WorkflowId } from '../../model/ids.js';
+import type { Plan } from '../../model/plan.js';
+import type { DeadLetter, ExecutionSnapshot } from '../../model/snapshot.js';
+import { hasEnded } from '../../model/states.js';
+import { Machine } from '../../model/transitions.js';
+import type {
+  DeadLetterQuery,
+  PromoteReply,
+  ReclaimReply,
+  StateStore,
+  StoreReply,
+  StoreStats,
+} from '../state-store.js';
+import { DeadLetterTable } from './dead-letter-table.js';
+import type { Environment } from './environment.js';
+import { GroupCommit } from './group-commit.js';
+import { HotRows } from './hot-rows.js';
+import { IdempotencyTable } from './idempotency-table.js';
+import { RecordTables } from './record-tables.js';
+import { decodeText } from './row-codec.js';
+
+export interface EmbeddedStateStoreOptions {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly leaseMs: number;
+  readonly maxDeliveries: number;
+  readonly maxExecutionBytes: number;
+  /** A pending execution that is older leaves the memory; its trigger brings it back. */
+  readonly parkAfterMs: number;
+  /** Wait before a failed commit is tried again. */
+  readonly commitRetryMs: number;
+  readonly onCommitFailure: (error: unknown) => void;
+  readonly onCommitRecovery: () => void;
+}
+
+const COMMIT_KEY = Buffer.from('commit');
+const MAX_FAILURES_KEPT = 50;
+const KNOWN_DEFINITIONS = 10_000;
+
+/** Changes of one commit, to be given back where it fails. */
+interface Drained {
+  readonly execution: ExecutionRecord;
+  readonly nodes: readonly number[];
+  readonly revision: number;
+  /** What was kept of it before this commit. */
+  readonly before: StoredMarks;
+}
+
+/**
+ * The machine in memory, kept in LMDB behind it.
+ *
+ * A verb changes the machine at once, within its call, and marks what it changed. A commit takes all marks, so each
+ * transaction is the machine as it stood at one instant: never half a command. Tasks go out before the commit that
+ * carries them; outcomes, reads and `ended` signals wait for it. An execution that has ended goes in one transaction
+ * from the hot rows to the record, and then leaves the memory; so the outbox is always empty to others.
+ *
+ * A lease that may be a second one (`suspect`) is synced before it is handed out: else a task that kills the process
+ * within the milliseconds before a commit would be run for ever without being counted.
+ */
+export class EmbeddedStateStore implements StateStore {
+  readonly #options: EmbeddedStateStoreOptions;
+  readonly #clock: Clock;
+  readonly #machine: Machine;
+  readonly #commit: GroupCommit;
+  readonly #hotRows: HotRows;
+  readonly #records: RecordTables;
+  readonly #deadLetters: DeadLetterTable;
+  readonly #idempotency: IdempotencyTable;
+  readonly #knownDefinitions = new LRUCache<WorkflowId, true>({ max: KNOWN_DEFINITIONS });
+  /** Removed, or about to be: the table may still show them. */
+  readonly #forgottenDefinitions = new Set<WorkflowId>();
+  #newDefinitions = new Map<WorkflowId, Plan>();
+  #dirty: ExecutionRecord[] = [];
+  #parked: ExecutionRecord[] = [];
+  #announcedTimerAt = Number.POSITIVE_INFINITY;
+  #listener: (signals: readonly StoreSignal[]) => void = () => undefined;
+
+  /** Loads what the environment holds. Throws STORE_DAMAGED. */
+  constructor(options: EmbeddedStateStoreOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#hotRows = new HotRows(options.environment);
+    this.#records = new RecordTables(options.environment);
+    this.#deadLetters = new DeadLetterTable(options.environment, options.clock);
+    this.#idempotency = new IdempotencyTable(options.environment);
+    this.#machine = new Machine({
+      idempotency: this.#idempotency,
+      maxExecutionBytes: options.maxExecutionBytes,
+      maxFailuresKept: MAX_FAILURES_KEPT,
+    });
+    this.#commit = new GroupCommit({
+      clock: options.clock,
+      write: (commit) => this.#write(commit),
+      onFailure: options.onCommitFailure,
+      onRecovery: options.onCommitRecovery,
+      retryMs: options.commitRetryMs,
+    });
+    this.#load();
+  }
+
+  /** Whether the last commit failed. */
+  get failing(): boolean {
+    return this.#commit.failing;
+  }
+
+  get backlog(): number {
+    return this.#machine.size;
+  }
+
+  /** Unfinished executions in memory, for lists. */
+  executions(): Iterable<ExecutionRecord> {
+    return this.#machine.executions();
+  }
+
+  /** Resolves once all that was changed until now is synced. */
+  durable(): Promise<void> {
+    if (this.#dirty.length > 0 || this.#parked.length > 0) return this.#commit.request();
+    return this.#commit.current();
+  }
+
+  async submit(commands: readonly SubmitCommand[], lease?: LeaseRequest): Promise<StoreReply<SubmitOutcome>> {
+    this.#refuseWhileFailing();
+    const now = this.#clock.now();
+    const outcomes = commands.map((command) => {
+      this.#keepDefinition(command.plan);
+      return this.#machine.submit(command, now);
+    });
+    return this.#reply(outcomes, lease, now);
+  }
+
+  async start(commands: readonly StartCommand[], lease?: LeaseRequest): Promise<StoreReply<StartOutcome>> {
+    this.#refuseWhileFailing();
+    const now = this.#clock.now();
+    const outcomes = commands.map((command) => this.#machine.start(command, now));
+    return this.#reply(outcomes, lease, now);
+  }
+
+  async lease(request: LeaseRequest): Promise<StoreReply<never>> {
+    return this.#reply([], request, this.#clock.now());
+  }
+
+  async advance(results: readonly TaskResult[], lease?: LeaseRequest): Promise<StoreReply<AdvanceOutcome>> {
+    const now = this.#clock.now();
+    const outcomes = results.map((result) => this.#machine.advance(result, now));
+    return this.#reply(outcomes, lease, now);
+  }
+
+  async heartbeat(owner: HostId, leases: readonly LeaseRef[]): Promise<readonly HeartbeatOutcome[]> {
+    const now = this.#clock.now();
+    return leases.map((lease) => this.#machine.heartbeat(owner, lease, this.#options.leaseMs, now));
+  }
+
+  async reclaim(): Promise<ReclaimReply> {
+    const now = this.#clock.now();
+    const counts = this.#machine.reclaim((lease) => lease.until <= now, this.#options.maxDeliveries, now);
+    this.#settle();
+    return { ...counts, durable: this.durable() };
+  }
+
+  async promote(): Promise<PromoteReply> {
+    const now = this.#clock.now();
+    const counts = this.#machine.promote(now);
+    this.#announcedTimerAt = Number.POSITIVE_INFINITY;
+    const nextAt = this.#machine.nextTimerAt();
+    if (nextAt !== undefined) this.#announcedTimerAt = nextAt;
+    this.#settle();
+    return { ...counts, nextInMs: nextAt === undefined ? undefined : Math.max(0, nextAt - now) };
+  }
+
+  async cancel(ids: readonly ExecutionId[]): Promise<StoreReply<CancelOutcome>> {
+    this.#refuseWhileFailing();
+    const now = this.#clock.now();
+    const outcomes = ids.map((id) => this.#machine.cancel(id, now));
+    return this.#reply(outcomes, undefined, now);
+  }
+
+  async redrive(commands: readonly RedriveCommand[]): Promise<StoreReply<RedriveOutcome>> {
+    this.#refuseWhileFailing();
+    const now = this.#clock.now();
+    const outcomes = commands.map((command) => this.#machine.redrive(command, now));
+    return this.#reply(outcomes, undefined, now);
+  }
+
+  async restore(commands: readonly RestoreCommand[]): Promise<StoreReply<RestoreOutcome>> {
+    this.#refuseWhileFailing();
+    const now = this.#clock.now();
+    const outcomes = commands.map((command) => {
+      const outcome = this.#machine.restore(command, { maxDeliveries: this.#options.maxDeliveries, now });
+      const execution = this.#machine.find(command.snapshot.executionId);
+      if (outcome === 'restored' && execution) {
+        execution.stored.recorded = this.#records.summary(execution.executionId) !== undefined;
+      }
+      return outcome;
+    });
+    return this.#reply(outcomes, undefined, now);
+  }
+
+  async read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {
+    let wait: Promise<void> | undefined;
+    const snapshots = ids.map((id) => {
+      const execution = this.#machine.find(id);
+      if (!execution) return undefined;
+      if (execution.touched) wait = this.#commit.request();
+      else if (execution.stored.commit > this.#commit.synced) wait ??= this.#commit.current();
+      return this.#machine.read(id);
+    });
+    if (wait) await wait.catch(storeUnavailable);
+    return snapshots;
+  }
+
+  async listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    await this.durable().catch(storeUnavailable);
+    return this.#deadLetters.list(query);
+  }
+
+  async readDead(ids: readonly string[]): Promise<readonly (DeadLetter | undefined)[]> {
+    await this.durable().catch(storeUnavailable);
+    return ids.map((id) => this.#deadLetters.read(id));
+  }
+
+  async deleteDead(ids: readonly string[]): Promise<StoreReply<'deleted' | 'not_found'>> {
+    this.#refuseWhileFailing();
+    await this.durable().catch(storeUnavailable);
+    const outcomes = ids.map((id) => {
+      if (!parseDeadLetterId(id) || !this.#deadLetters.read(id)) return 'not_found';
+      this.#deadLetters.remove(id);
+      return 'deleted';
+    });
+    return { outcomes, tasks: [], durable: this.#commit.request() };
+  }
+
+  async takeOutbox(): Promise<readonly OutboxEvent[]> {
+    return [];
+  }
+
+  async acknowledgeOutbox(): Promise<void> {
+    // Nothing to do: the commit that ends an execution records it.
+  }
+
+  async reconcile(): Promise<number> {
+    const repaired = this.#machine.reconcile(this.#clock.now());
+    this.#park();
+    this.#settle();
+    return repaired;
+  }
+
+  async stats(): Promise<StoreStats> {
+    const counts = { pending: 0, running: 0, delayedTasks: 0, outbox: 0 };
+    for (const execution of this.#machine.executions()) {
+      if (execution.state === 'pending') counts.pending += 1;
+      else if (execution.state === 'running') counts.running += 1;
+      else counts.outbox += 1;
+      counts.delayedTasks += execution.delayed;
+    }
+    const oldest = this.#machine.oldestQueuedAt();
+    return {
+      ...counts,
+      readyTasks: this.#machine.readyTasks,
+      leasedTasks: this.#machine.leasedTasks,
+      oldestReadyMs: oldest === undefined ? 0 : Math.max(0, this.#clock.now() - oldest),
+    };
+  }
+
+  onSignals(listener: (signals: readonly StoreSignal[]) => void): void {
+    this.#listener = listener;
+    this.#settle();
+    if (this.#machine.readyTasks > 0) listener([{ kind: 'ready' }]);
+  }
+
+  async close(): Promise<void> {
+    await this.#commit.close();
+    await this.#options.environment.close();
+  }
+
+  /** Drops a definition that no execution needs any more; false where one in memory does. */
+  forgetDefinitions(ids: ReadonlySet<WorkflowId>): ReadonlySet<WorkflowId> {
+    const unused = new Set(ids);
+    for (const execution of this.#machine.executions()) unused.delete(execution.plan.workflowId);
+    for (const id of this.#newDefinitions.keys()) unused.delete(id);
+    for (const id of unused) {
+      this.#knownDefinitions.delete(id);
+      this.#forgottenDefinitions.add(id);
+    }
+    return unused;
+  }
+
+  async #reply<T>(
+    outcomes: readonly T[],
+    request: LeaseRequest | undefined,
+    now: number,
+  ): Promise<StoreReply<T>> {
+    const tasks = request && request.total > 0 ? this.#machine.lease(request, now) : [];
+    this.#settle();
+    if (tasks.some((task) => task.suspect)) await this.#syncLeases(tasks);
+    return { outcomes, tasks, durable: this.durable() };
+  }
+
+  /** Leases that could not be synced are not handed out; they expire, or are found again at the next start. */
+  async #syncLeases(tasks: LeasedTask[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.durable();
+        return;
+      } catch {
+        if (tasks.length === 0) return;
+      }
+    }
+  }
+
+  #refuseWhileFailing(): void {
+    if (this.#commit.failing) throw unavailable(undefined);
+  }
+
+  /** Collects what the calls so far changed, and tells what need not wait. */
+  #settle(): void {
+    const effects = this.#machine.takeEffects();
+    for (const execution of effects.touched) this.#dirty.push(execution);
+    if (effects.touched.length > 0) void this.#commit.request();
+    const signals: StoreSignal[] = [];
+    if (effects.aborted.length > 0) signals.push({ kind: 'abort', leases: effects.aborted });
+    if (effects.ready && this.#machine.readyTasks > 0) signals.push({ kind: 'ready' });
+    const timerAt = this.#machine.nextTimerAt();
+    if (timerAt !== undefined && timerAt < this.#announcedTimerAt) {
+      this.#announcedTimerAt = timerAt;
+      signals.push({ kind: 'timer', inMs: Math.max(0, timerAt - this.#clock.now()) });
+    }
+    if (signals.length > 0) this.#listener(signals);
+  }
+
+  #keepDefinition(plan: Plan): void {
+    if (this.#knownDefinitions.get(plan.workflowId)) return;
+    this.#knownDefinitions.set(plan.workflowId, true);
+    const forgotten = this.#forgottenDefinitions.delete(plan.workflowId);
+    if (!forgotten && this.#options.environment.definitions.doesExist(uuidToBytes(plan.workflowId))) return;
+    this.#newDefinitions.set(plan.workflowId, plan);
+  }
+
+  async #write(commit: number): Promise<void> {
+    const definitions = this.#newDefinitions;
+    this.#newDefinitions = new Map();
+    const drained = this.#drain(commit);
+    const parked = this.#drainParked(commit);
+    for (const plan of definitions.values()) this.#records.putDefinition(plan);
+    for (const { execution, nodes } of drained) this.#writeExecution(execution, nodes);
+    for (const { execution } of parked) this.#moveToRecord(execution);
+    const forgetIdempotency = this.#idempotency.write();
+    const number = Buffer.alloc(8);
+    number.writeBigUInt64BE(BigInt(commit));
+    try {
+      await this.#options.environment.root.put(COMMIT_KEY, number);
+    } catch (error) {
+      this.#giveBack(drained, definitions);
+      for (const { execution, before } of parked) Object.assign(execution.stored, before);
+      throw error;
+    }
+    forgetIdempotency();
+    for (const { execution, revision } of parked) {
+      if (execution.revision === revision && !execution.touched) this.#machine.park(execution.executionId);
+    }
+    this.#tellEnded(drained);
+  }
+
+  #drain(commit: number): Drained[] {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    return dirty.map((execution) => {
+      const nodes = execution.touchedNodes;
+      for (const index of nodes) {
+        const node = execution.nodes[index];
+        if (node) node.touched = false;
+      }
+      execution.touchedNodes = [];
+      execution.touched = false;
+      const before = { ...execution.stored };
+      execution.stored.commit = commit;
+      return { execution, nodes, revision: execution.revision, before };
+    });
+  }
+
+  /** Those to be parked that nothing has happened to since they were chosen. */
+  #drainParked(commit: number): Drained[] {
+    const chosen = this.#parked;
+    this.#parked = [];
+    const still = chosen.filter(
+      (execution) => execution.state === 'pending' && execution.stored.commit < commit,
+    );
+    return still.map((execution) => ({
+      execution,
+      nodes: [],
+      revision: execution.revision,
+      before: { ...execution.stored },
+    }));
+  }
+
+  #writeExecution(execution: ExecutionRecord, nodes: readonly number[]): void {
+    if (execution.stored.recorded) this.#records.remove(execution.executionId);
+    execution.stored.recorded = false;
+    if (hasEnded(execution.state)) this.#moveToRecord(execution);
+    else this.#hotRows.write(execution, nodes);
+  }
+
+  #moveToRecord(execution: ExecutionRecord): void {
+    this.#records.put(execution);
+    this.#hotRows.remove(execution);
+    execution.stored.recorded = true;
+  }
+
+  #giveBack(drained: readonly Drained[], definitions: ReadonlyMap<WorkflowId, Plan>): void {
+    for (const [id, plan] of definitions) this.#newDefinitions.set(id, plan);
+    for (const { execution, nodes, before } of drained) {
+      Object.assign(execution.stored, before);
+      this.#machine.giveBackChanges(execution, nodes);
+    }
+    this.#settle();
+  }
+
+  #tellEnded(drained: readonly Drained[]): void {
+    const signals: StoreSignal[] = [];
+    for (const { execution, revision } of drained) {
+      this.#machine.acknowledge(execution.executionId, revision);
+      const { executionId, state, startedAt, finishedAt } = execution;
+      if (state !== 'completed' && state !== 'failed' && state !== 'cancelled') continue;
+      if (execution.revision !== revision) continue;
+      const end = { state, startedAt, finishedAt: finishedAt ?? execution.createdAt };
+      signals.push({ kind: 'ended', executionId, end });
+    }
+    if (signals.length > 0) this.#listener(signals);
+  }
+
+  /** Chooses executions that nobody triggers, to move from the memory to the record. */
+  #park(): void {
+    const before = this.#clock.now() - this.#options.parkAfterMs;
+    for (const execution of this.#machine.executions()) {
+      if (execution.state !== 'pending' || execution.createdAt > before) continue;
+      if (!execution.touched && execution.stored.commit <= this.#commit.synced) this.#parked.push(execution);
+    }
+    if (this.#parked.length > 0) void this.#commit.request();
+  }
+
+  #load(): void {
+    const plans = new Map<string, Plan>();
+    const planOf = (workflowId: string): Plan => {
+      let plan = plans.get(workflowId);
+      if (!plan) {
+        plan = this.#loadPlan(workflowId);
+        plans.set(workflowId, plan);
+      }
+      return plan;
+    };
+    const now = this.#clock.now();
+    const { maxDeliveries } = this.#options;
+    for (const { snapshot, rows } of this.#hotRows.load((head) => planOf(head.workflowId).nodes.length)) {
+      this.#machine.restore({ snapshot, plan: planOf(snapshot.workflowId) }, { maxDeliveries, now });
+      const execution = this.#machine.find(snapshot.executionId);
+      if (!execution) continue;
+      execution.stored.rows = rows;
+      execution.stored.revision = snapshot.revision;
+    }
+    this.#settle();
+  }
+
+  #loadPlan(workflowId: string): Plan {
+    const row = this.#options.environment.definitions.get(uuidToBytes(workflowId));
+    if (!row) throw new MillraceError('STORE_DAMAGED', `the definition of workflow ${workflowId} is missing`);
+    return compilePlan(JSON.parse(decodeText(row)) as WorkflowDefinition);
+  }
+}
+
+export function unavailable(cause: unknown): MillraceError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : '';
+  return new MillraceError('STORE_UNAVAILABLE', `the store cannot write to its disk${reason}`, {
+    retryAfterSeconds: 1,
+    cause,
+  });
+}
+
+export function storeUnavailable(cause: unknown): never {
+  throw unavailable(cause);
+}

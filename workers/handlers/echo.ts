@@ -1,0 +1,3 @@
+import { defineHandler } from '../define-handler.js';
+
+export const echo = defineHandler({ name: 'echo', run: ({ config }) => config });

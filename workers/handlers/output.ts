@@ -1,0 +1,6 @@
+import { defineHandler } from '../define-handler.js';
+
+export const output = defineHandler({
+  name: 'output',
+  run: ({ config }) => ({ aggregated: true, config }),
+});

@@ -1,0 +1,80 @@
+import type { TaskOrder } from '../src/runner/frames/task-frame.js';
+import type { HandlerContext, HandlerLogger } from './define-handler.js';
+import type { LogPort } from './log-port.js';
+import type { Program } from './program.js';
+import { sleep } from './sleep.js';
+import { TaskInputs } from './task-inputs.js';
+import { createTaskLogger } from './task-logger.js';
+
+/**
+ * What a handler is given. Most handlers use little of it, so that outputs, signal and logger are made when they are
+ * first asked for. Functions are bound, because handlers take the context apart.
+ */
+export class TaskContext implements HandlerContext<unknown> {
+  /** Set before the handler runs. */
+  config: unknown = undefined;
+  readonly inputs: TaskInputs;
+  readonly #order: TaskOrder;
+  readonly #program: Program;
+  readonly #logPort: LogPort;
+  #outputs: Readonly<Record<string, unknown>> | undefined = undefined;
+  #log: HandlerLogger | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+
+  constructor(order: TaskOrder, program: Program, logPort: LogPort) {
+    this.#order = order;
+    this.#program = program;
+    this.#logPort = logPort;
+    this.inputs = new TaskInputs(order);
+  }
+
+  get params(): unknown {
+    return this.inputs.params;
+  }
+
+  get outputs(): Readonly<Record<string, unknown>> {
+    this.#outputs ??= this.inputs.ofDependencies(this.#program);
+    return this.#outputs;
+  }
+
+  get attempt(): number {
+    return this.#order.attempt;
+  }
+
+  get executionId(): string {
+    return this.#order.executionId;
+  }
+
+  get nodeId(): string {
+    return this.#program.source.nodeId;
+  }
+
+  get workflowName(): string {
+    return this.#program.source.workflowName;
+  }
+
+  get idempotencyKey(): string {
+    return this.#order.idempotencyKey;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  get log(): HandlerLogger {
+    const { nodeId, handler } = this.#program.source;
+    this.#log ??= createTaskLogger(this.#logPort, { executionId: this.#order.executionId, nodeId, handler });
+    return this.#log;
+  }
+
+  get sleep(): (ms: number) => Promise<void> {
+    return (ms) => sleep(ms, this.signal);
+  }
+
+  /** Fires the signal, also for a handler that asks for it only later. */
+  abort(): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,43 @@
+import type { TemplateScope } from '../src/model/template.js';
+import type { TaskOrder } from '../src/runner/frames/task-frame.js';
+import { parseJsonBytes } from './json-bytes.js';
+import type { Program } from './program.js';
+
+/** Params and upstream outputs of one task. Their JSON is parsed when it is first asked for, and once. */
+export class TaskInputs implements TemplateScope {
+  readonly #order: TaskOrder;
+  #params: unknown = undefined;
+  #texts: Map<number, Uint8Array> | undefined = undefined;
+  readonly #values = new Map<number, unknown>();
+
+  constructor(order: TaskOrder) {
+    this.#order = order;
+  }
+
+  get params(): unknown {
+    if (this.#params === undefined) this.#params = parseJsonBytes(this.#order.params);
+    return this.#params;
+  }
+
+  outputs(nodeIndex: number): unknown {
+    this.#texts ??= new Map(this.#order.inputs.map(({ node, output }) => [node, output] as const));
+    const text = this.#texts.get(nodeIndex);
+    if (text === undefined) return undefined;
+    let value = this.#values.get(nodeIndex);
+    if (value === undefined) {
+      value = parseJsonBytes(text);
+      this.#values.set(nodeIndex, value);
+    }
+    return value;
+  }
+
+  /** Outputs of the dependencies that have one, by node id. The record has no prototype, so that any id is safe. */
+  ofDependencies(program: Program): Readonly<Record<string, unknown>> {
+    const outputs = Object.create(null) as Record<string, unknown>;
+    for (const { node } of this.#order.inputs) {
+      const id = program.inputIds.get(node);
+      if (id !== undefined && program.dependencies.has(node)) outputs[id] = this.outputs(node);
+    }
+    return outputs;
+  }
+}

@@ -1,0 +1,36 @@
+import { HandlerFault } from './handler-fault.js';
+
+/**
+ * The JSON text of what a handler returned, UTF-8; undefined: nothing was. Throws INVALID_OUTPUT where it cannot be
+ * written, OUTPUT_TOO_LARGE where it is longer than `maxBytes`.
+ */
+export function encodeOutput(value: unknown, maxBytes: number): Uint8Array | undefined {
+  if (value === undefined) return undefined;
+  const text = stringify(value, maxBytes);
+  if (text === undefined) throw invalidOutput(`a ${typeof value} is no JSON value`);
+  // A UTF-16 unit takes at least one byte.
+  if (text.length > maxBytes) throw tooLarge(maxBytes);
+  const bytes = Buffer.from(text);
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes);
+  return bytes;
+}
+
+function stringify(value: unknown, maxBytes: number): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError && error.message === 'Invalid string length') throw tooLarge(maxBytes);
+    throw invalidOutput(error instanceof Error ? error.message : 'toJSON threw', error);
+  }
+}
+
+function invalidOutput(reason: string, cause?: unknown): HandlerFault {
+  const message = `The output cannot be written as JSON: ${reason}`;
+  return new HandlerFault('INVALID_OUTPUT', message, { category: 'handler', cause });
+}
+
+function tooLarge(maxBytes: number): HandlerFault {
+  return new HandlerFault('OUTPUT_TOO_LARGE', `The output is longer than ${maxBytes} bytes`, {
+    category: 'resource',
+  });
+}

@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import type { MessagePort } from 'node:worker_threads';
+import { mapThreadMemory } from '../src/runner/frames/thread-memory.js';
+import type { ThreadNotice, ThreadStart } from '../src/runner/frames/thread-protocol.js';
+import { captureConsole } from './console-capture.js';
+import { loadHandlers } from './load-handlers.js';
+import type { LoadedHandlers } from './loaded-handler.js';
+import { LogPort } from './log-port.js';
+import { TaskLoop } from './task-loop.js';
+
+/** The Piscina task that a worker thread runs for as long as it lives: until its port is closed. */
+export async function runThread(start: ThreadStart): Promise<void> {
+  const { port, memory, settings } = start;
+  const closed = once(port, 'close');
+  const logPort = new LogPort(port);
+  captureConsole(logPort);
+  const handlers = await loadOrReport(start);
+  if (handlers === undefined) return;
+  const loop = new TaskLoop({
+    port,
+    memory: mapThreadMemory(memory, settings.concurrency),
+    handlers,
+    logPort,
+    maxOutputBytes: settings.maxOutputBytes,
+  });
+  port.on('message', (frame: Uint8Array) => loop.receive(frame));
+  // What is finished is not lost when a handler ends the thread.
+  process.on('exit', () => loop.flush());
+  post(port, { kind: 'ready', handlers: [...handlers.values()].map(({ descriptor }) => descriptor) });
+  await closed;
+}
+
+async function loadOrReport({ port, settings }: ThreadStart): Promise<LoadedHandlers | undefined> {
+  try {
+    return await loadHandlers(settings, (file) => post(port, { kind: 'loading', file }));
+  } catch (error) {
+    post(port, { kind: 'broken', message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+function post(port: MessagePort, notice: ThreadNotice): void {
+  port.postMessage(notice);
+}
