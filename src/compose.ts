@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { hostname, availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Config, ConfigError } from './config.js';
 import { createSystemClock } from './engine/clock.js';
@@ -89,7 +89,10 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
     catalog: () => runner.handlers,
   });
-  const server = await createServer(config, createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version }));
+  const server = await createServer(
+    config,
+    createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version }),
+  );
   engine.start();
   const host = config.HOST || '127.0.0.1';
   const port = await server.listen(host, config.PORT);
@@ -117,7 +120,8 @@ async function openStores(config: Config, clock: Clock, log: Logger, closers: Cl
     maxExecutionBytes: config.MAX_EXECUTION_BYTES,
     parkAfterMs: config.PARK_SECONDS * 1000,
     commitRetryMs: config.COMMIT_RETRY_MS,
-    onCommitFailure: (error) => log.error('the store cannot write; nothing new is accepted until it can', { error }),
+    onCommitFailure: (error) =>
+      log.error('the store cannot write; nothing new is accepted until it can', { error }),
     onCommitRecovery: () => log.info('the store writes again'),
   });
   opened = true;

@@ -31,15 +31,38 @@ const SETTINGS = {
   MAX_OUTPUT_BYTES: integer(1 << 20, 2, 1 << 28, 'Longest output of one node.'),
   MAX_INPUT_BYTES: integer(16 << 20, 2, 1 << 30, 'Most bytes of inputs that a task is handed.'),
   MAX_EXECUTION_BYTES: integer(64 << 20, 2, 1 << 30, 'Most bytes of outputs that one execution keeps.'),
-  PLAN_CACHE_BYTES: integer(64 << 20, 0, 1 << 34, 'Compiled definitions kept in memory, by the bytes of their JSON.'),
-  PARK_SECONDS: integer(600, 1, 31_536_000, 'Age at which an untriggered execution leaves the memory for the record.'),
-  RECONCILE_SECONDS: number(30, 0.01, 86_400, 'Time between searches for executions that nothing would wake.'),
+  PLAN_CACHE_BYTES: integer(
+    64 << 20,
+    0,
+    1 << 34,
+    'Compiled definitions kept in memory, by the bytes of their JSON.',
+  ),
+  PARK_SECONDS: integer(
+    600,
+    1,
+    31_536_000,
+    'Age at which an untriggered execution leaves the memory for the record.',
+  ),
+  RECONCILE_SECONDS: number(
+    30,
+    0.01,
+    86_400,
+    'Time between searches for executions that nothing would wake.',
+  ),
   SWEEP_SECONDS: number(3600, 0.01, 86_400, 'Time between removals of what is past its retention.'),
   COMMIT_RETRY_MS: integer(500, 1, 60_000, 'Wait before a commit that failed is tried again.'),
-  CLOSE_GRACE_MS: integer(2000, 0, 60_000, 'Time for requests under way to be answered when the server stops.'),
+  CLOSE_GRACE_MS: integer(
+    2000,
+    0,
+    60_000,
+    'Time for requests under way to be answered when the server stops.',
+  ),
   REQUEST_TIMEOUT_SECONDS: number(30, 0.1, 3600, 'Time within which a request body must arrive.'),
   HTTP_BACKEND: choice('auto', ['auto', 'uws', 'node'], 'HTTP server; auto: uWebSockets.js where it loads.'),
-  SIMULATE_SERVICES: flag(false, 'call_external_service and call_llm make no call and say so in their output.'),
+  SIMULATE_SERVICES: flag(
+    false,
+    'call_external_service and call_llm make no call and say so in their output.',
+  ),
   SIMULATED_LATENCY: number(1, 0, 1000, 'Factor on the simulated latencies; 0: none.'),
   LLM_BASE_URL: text('', 'Base URL of an OpenAI-compatible endpoint, as https://host/v1.'),
   LLM_API_KEY: text('', 'Bearer token for LLM_BASE_URL.'),
@@ -48,12 +71,18 @@ const SETTINGS = {
   RATE_LIMIT_REQUESTS_PER_MINUTE: integer(600_000, 1, 1_000_000_000, 'Submissions per client and minute.'),
   API_KEYS: text('', 'Keys as name:scope:key, comma-separated; scopes read, submit, admin.'),
   ALLOW_ANONYMOUS: flag(false, 'Serve other addresses than the loopback without API_KEYS.'),
-  LOG_LEVEL: choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'Least level that is logged.'),
+  LOG_LEVEL: choice(
+    'info',
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    'Least level that is logged.',
+  ),
   REDIS_URL: text('', 'Redis of the distributed store.'),
   DATABASE_URL: text('', 'PostgreSQL of the distributed store.'),
 } satisfies Record<string, Setting<unknown>>;
 
-type Values = { readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never };
+type Values = {
+  readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never;
+};
 
 export interface Config extends Values {
   readonly retryDefaults: RetryPolicy;
@@ -107,7 +136,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
 
 /** Rows for the table of settings in the documents: name, default, meaning. */
 export function settingRows(): ReadonlyArray<readonly [name: string, fallback: string, meaning: string]> {
-  return Object.entries(SETTINGS).map(([name, setting]) => [name, String(setting.fallback), setting.meaning] as const);
+  return Object.entries(SETTINGS).map(
+    ([name, setting]) => [name, String(setting.fallback), setting.meaning] as const,
+  );
 }
 
 interface Setting<T> {
@@ -146,7 +177,14 @@ function integer(fallback: number, least: number, most: number, meaning: string)
 }
 
 function flag(fallback: boolean, meaning: string): Setting<boolean> {
-  const words: Readonly<Record<string, boolean>> = { true: true, '1': true, yes: true, false: false, '0': false, no: false };
+  const words: Readonly<Record<string, boolean>> = {
+    true: true,
+    '1': true,
+    yes: true,
+    false: false,
+    '0': false,
+    no: false,
+  };
   return { fallback, meaning, expected: 'true or false', parse: (raw) => words[raw.toLowerCase()] };
 }
 

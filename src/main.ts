@@ -7,7 +7,9 @@ import { readVersion } from './version.js';
 function fail(error: unknown): never {
   const plain = error instanceof ConfigError || error instanceof MillraceError;
   const code = error instanceof MillraceError ? ` (${error.code})` : '';
-  const text = plain ? `Millrace does not start${code}:\n${error.message}` : `Millrace does not start: ${describe(error)}`;
+  const text = plain
+    ? `Millrace does not start${code}:\n${error.message}`
+    : `Millrace does not start: ${describe(error)}`;
   process.stderr.write(`${text}\n`);
   process.exit(1);
 }

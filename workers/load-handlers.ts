@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ThreadSettings } from '../src/runner/frames/thread-protocol.js';
@@ -6,7 +6,7 @@ import { HANDLER } from './brands.js';
 import { compileConfigCheck, lazyConfigCheck } from './config-validation.js';
 import { createBuiltinHandlers } from './handlers/builtin-handlers.js';
 import type { AnyHandler, LoadedHandler, LoadedHandlers } from './loaded-handler.js';
-import { resolveThisPackage } from './package-resolution.js';
+import { resolveImportsOf } from './package-resolution.js';
 
 const EXTENSION = /\.(?:ts|mts|js|mjs)$/;
 const IGNORED = /^[._]|\.test\.[^.]+$|\.d\.m?ts$/;
@@ -22,10 +22,10 @@ export async function loadHandlers(
 ): Promise<LoadedHandlers> {
   const handlers = new Map<string, LoadedHandler>();
   for (const handler of createBuiltinHandlers(settings)) handlers.set(handler.name, builtin(handler));
-  const { handlersDir } = settings;
-  if (handlersDir === undefined) return handlers;
+  if (settings.handlersDir === undefined) return handlers;
+  const handlersDir = await realDirectory(settings.handlersDir);
   const files = await handlerFiles(handlersDir);
-  await prepareImports(files);
+  await prepareImports(handlersDir, files);
   const origins = new Map<string, string>();
   for (const file of files) {
     onLoading(file);
@@ -41,10 +41,17 @@ export async function loadHandlers(
   return handlers;
 }
 
-async function handlerFiles(directory: string): Promise<readonly string[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+/** As the URLs of its modules will spell it: without symbolic links. */
+async function realDirectory(directory: string): Promise<string> {
+  try {
+    return await realpath(directory);
+  } catch (error) {
     throw new Error(`HANDLERS_DIR cannot be read: ${messageOf(error)}`, { cause: error });
-  });
+  }
+}
+
+async function handlerFiles(directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory() && EXTENSION.test(entry.name) && !IGNORED.test(entry.name))
     .map((entry) => path.join(directory, entry.name))
@@ -52,14 +59,14 @@ async function handlerFiles(directory: string): Promise<readonly string[]> {
 }
 
 /** Files import this package by its name wherever they lie, and may be TypeScript. */
-async function prepareImports(files: readonly string[]): Promise<void> {
+async function prepareImports(handlersDir: string, files: readonly string[]): Promise<void> {
   if (files.length === 0) return;
   // Run from its sources this package is TypeScript too. A loader that the main thread has does not reach into a worker.
   if ([import.meta.url, ...files].some((file) => file.endsWith('ts'))) {
     const { register } = await import('tsx/esm/api');
     register();
   }
-  resolveThisPackage();
+  await resolveImportsOf(handlersDir);
 }
 
 async function handlersOf(file: string): Promise<readonly AnyHandler[]> {

@@ -103,7 +103,6 @@ class Exchange implements ArrivingBody {
     this.#server.underWay.began();
     this.#response.onAborted(() => {
       this.#finish();
-      this.#request.leave();
     });
     if (!hasBody(this.#request)) {
       this.#answer(this.#server.options.handler);
@@ -137,7 +136,7 @@ class Exchange implements ArrivingBody {
     this.#response.onData((chunk, isLast) => {
       if (this.#answered || this.#over) return;
       // The library takes the chunk's memory back when this returns.
-      collector.add(Buffer.from(chunk));
+      collector.add(Buffer.from(Buffer.from(chunk)));
       if (isLast) {
         if (waits) this.#server.deadlines.delete(this);
         this.#received(collector);

@@ -1,17 +1,10 @@
 import type { LeaseRef } from './commands.js';
 import type { NodeError } from './errors.js';
-import { type ExecutionRecord, NodeRecord } from './execution-record.js';
+import { type ExecutionRecord, type Held, NodeRecord } from './execution-record.js';
 import type { HostId } from './ids.js';
 import { ReadyLanes } from './ready-lanes.js';
 import { isSatisfied, type NodeState } from './states.js';
 import { TimerHeap } from './timer-heap.js';
-
-/** A node that is leased: kept until its lease ends. */
-export interface Held {
-  readonly execution: ExecutionRecord;
-  readonly node: number;
-  readonly fence: number;
-}
 
 /** What a timer is for: a delayed node, or (node -1) the deadline of an execution. */
 export interface Due {

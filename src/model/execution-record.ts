@@ -1,5 +1,4 @@
 import type { NodeError } from './errors.js';
-import type { Held } from './execution-flow.js';
 import type { ExecutionId, HostId } from './ids.js';
 import type { Plan } from './plan.js';
 import type { ExecutionSnapshot, FailedAttempt, NodeSnapshot } from './snapshot.js';
@@ -31,6 +30,13 @@ export class NodeRecord {
   output: Uint8Array | undefined = undefined;
   failures: FailedAttempt[] | undefined = undefined;
   configOverride: Uint8Array | undefined = undefined;
+}
+
+/** A node that is leased: kept until its lease ends. */
+export interface Held {
+  readonly execution: ExecutionRecord;
+  readonly node: number;
+  readonly fence: number;
 }
 
 /** Ready nodes of one execution in one queue: first in, first out. */

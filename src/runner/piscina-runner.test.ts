@@ -23,10 +23,20 @@ describe('a task', () => {
         id: 'last',
         handler: 'inspect',
         dependencies: ['root', '__proto_'],
-        config: { whole: '{{ root.n }}', text: 'n={{ root.n }} of {{ params.who }}', missing: '{{ root.none }}' },
+        config: {
+          whole: '{{ root.n }}',
+          text: 'n={{ root.n }} of {{ params.who }}',
+          missing: '{{ root.none }}',
+        },
       },
     );
-    const task = fixture.task({ plan, node: 2, params: { who: 'all' }, inputs: { 0: { n: [1] }, 1: 'x' }, attempt: 3 });
+    const task = fixture.task({
+      plan,
+      node: 2,
+      params: { who: 'all' },
+      inputs: { 0: { n: [1] }, 1: 'x' },
+      attempt: 3,
+    });
     assert.deepEqual(outputOf((await fixture.run(task))[0]), {
       config: { whole: [1], text: 'n=[1] of all', missing: '{{ root.none }}' },
       params: { who: 'all' },
@@ -54,9 +64,15 @@ describe('a task', () => {
   test('whose condition is false is skipped', async (t) => {
     const fixture = await startRunner(t);
     const withCondition = (flag: boolean) =>
-      fixture.task({ definition: { handler: 'echo', condition: '{{ params.flag }} == True' }, params: { flag } });
+      fixture.task({
+        definition: { handler: 'echo', condition: '{{ params.flag }} == True' },
+        params: { flag },
+      });
     const outcomes = await fixture.run(withCondition(true), withCondition(false));
-    assert.deepEqual(outcomes.map(({ kind }) => kind), ['completed', 'skipped']);
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ['completed', 'skipped'],
+    );
   });
 
   test('runs with the config that stands in for its own, and only that one', async (t) => {
@@ -70,7 +86,11 @@ describe('a task', () => {
       fixture.task({ plan, configOverride: Buffer.from('{') }),
     );
     const definition = { from: 'definition' };
-    assert.deepEqual(outcomes.slice(0, 3).map(outputOf), [definition, { from: 'override', p: 5 }, definition]);
+    assert.deepEqual(outcomes.slice(0, 3).map(outputOf), [
+      definition,
+      { from: 'override', p: 5 },
+      definition,
+    ]);
     assert.equal(codeOf(outcomes[3]), 'INVALID_CONFIG');
   });
 
@@ -83,7 +103,8 @@ describe('a task', () => {
 
   test('of the delay handler asks for a durable timer', async (t) => {
     const fixture = await startRunner(t);
-    const delay = (seconds: unknown) => fixture.task({ definition: { handler: 'delay', config: { seconds } } });
+    const delay = (seconds: unknown) =>
+      fixture.task({ definition: { handler: 'delay', config: { seconds } } });
     const [sleep, negative, text] = await fixture.run(delay(1.5), delay(-1), delay('soon'));
     assert.ok(sleep?.kind === 'sleep');
     assert.equal(sleep.delayMs, 1500);
@@ -96,7 +117,10 @@ describe('a task', () => {
     const plan = planOf({ id: 'only', handler: 'echo', config: { text: '{{ params.text }}' } });
     const texts = ['', 'é'.repeat(2_000_000), 'small', 'x'.repeat(20_000), '\u0000"\\'];
     const outcomes = await fixture.run(...texts.map((text) => fixture.task({ plan, params: { text } })));
-    assert.deepEqual(outcomes.map(outputOf), texts.map((text) => ({ text })));
+    assert.deepEqual(
+      outcomes.map(outputOf),
+      texts.map((text) => ({ text })),
+    );
   });
 });
 
@@ -130,7 +154,10 @@ describe('the runner', () => {
       fixture.task({ definition: { handler: 'echo', config: { n: '{{ params.n }}' } }, params: { n } }),
     );
     const outcomes = await fixture.run(...tasks);
-    assert.deepEqual(outcomes.map(outputOf), tasks.map((_, n) => ({ n })));
+    assert.deepEqual(
+      outcomes.map(outputOf),
+      tasks.map((_, n) => ({ n })),
+    );
     assert.ok([...fixture.answers.values()].every((results) => results.length === 1));
   });
 
@@ -233,7 +260,11 @@ describe('a directory of handlers', () => {
   });
 
   test('with a file that cannot be parsed stops the start, and names it', (t) =>
-    rejects(t, { 'good.mjs': handler('good'), 'bad.mjs': 'export default {' }, /bad\.mjs: cannot be imported/));
+    rejects(
+      t,
+      { 'good.mjs': handler('good'), 'bad.mjs': 'export default {' },
+      /bad\.mjs: cannot be imported/,
+    ));
 
   test('with a file that throws stops the start, and names it', (t) =>
     rejects(t, { 'bad.ts': 'throw new Error("no database");' }, /bad\.ts: cannot be imported: no database/));
@@ -251,7 +282,11 @@ describe('a directory of handlers', () => {
     rejects(t, { 'a.mjs': handler('echo') }, /a\.mjs: the name echo is that of a built-in handler/));
 
   test('with a schema that is none stops the start, and names the handler', (t) =>
-    rejects(t, { 'a.mjs': handler('odd', "configSchema: { type: 'nothing' }, run() {}") }, /a\.mjs: configSchema of handler odd/));
+    rejects(
+      t,
+      { 'a.mjs': handler('odd', "configSchema: { type: 'nothing' }, run() {}") },
+      /a\.mjs: configSchema of handler odd/,
+    ));
 });
 
 async function startRunnerWithGate(t: TestContext) {

@@ -22,7 +22,9 @@ function replacements(fixture: RunnerFixture): { timeout: number; crash: number 
 describe('time-outs', () => {
   test('an endless loop is answered NODE_TIMEOUT, its thread replaced, and its neighbours run again', async (t) => {
     const fixture = await startRunner(t, { files });
-    const neighbours = [1, 2, 3].map(() => fixture.task({ definition: { handler: 'wait', config: { ms: 50 } } }));
+    const neighbours = [1, 2, 3].map(() =>
+      fixture.task({ definition: { handler: 'wait', config: { ms: 50 } } }),
+    );
     const loop = fixture.task({ definition: { handler: 'loop' }, timeoutMs: 200 });
     const behind = [1, 2].map(() => fixture.task({ definition: { handler: 'echo', config: { a: 1 } } }));
     const outcomes = await fixture.run(...neighbours, loop, ...behind);
@@ -95,7 +97,9 @@ describe('blocked threads', () => {
     fixture.runner.run([loop]);
     await fixture.untilLogged('looping');
     const others = Array.from({ length: 20 }, () => fixture.task({ definition: { handler: 'thread' } }));
-    const threads = new Set((await fixture.run(...others)).map((outcome) => JSON.stringify(outputOf(outcome))));
+    const threads = new Set(
+      (await fixture.run(...others)).map((outcome) => JSON.stringify(outputOf(outcome))),
+    );
     assert.equal(threads.size, 1);
     assert.ok(!fixture.answers.has(loop.key));
     fixture.runner.abort([loop.key]);
@@ -214,7 +218,9 @@ describe('tasks that run alone', () => {
     const before = fixture.task({ definition: { handler: 'gate', config: { gate: 'common' } } });
     fixture.runner.run([before, alone]);
     await fixture.untilLogged('at gate', 2);
-    const outcomes = await fixture.run(...Array.from({ length: 50 }, () => fixture.task({ definition: { handler: 'thread' } })));
+    const outcomes = await fixture.run(
+      ...Array.from({ length: 50 }, () => fixture.task({ definition: { handler: 'thread' } })),
+    );
     openGate('alone');
     openGate('common');
     const [aloneOutcome, beforeOutcome] = await fixture.outcomes([alone, before]);

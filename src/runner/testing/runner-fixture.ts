@@ -45,7 +45,8 @@ export class RunnerFixture {
       },
     });
     this.runner.onResults((results) => {
-      for (const result of results) this.answers.set(result.key, [...(this.answers.get(result.key) ?? []), result]);
+      for (const result of results)
+        this.answers.set(result.key, [...(this.answers.get(result.key) ?? []), result]);
       this.#wake();
     });
   }
@@ -61,7 +62,10 @@ export class RunnerFixture {
       attempt: 1,
       idempotencyKey: `key-${key}`,
       params: json(params ?? {}),
-      inputs: Object.entries(inputs ?? {}).map(([node, output]) => ({ node: Number(node), output: json(output) })),
+      inputs: Object.entries(inputs ?? {}).map(([node, output]) => ({
+        node: Number(node),
+        output: json(output),
+      })),
       timeoutMs: BOUND_MS,
       alone: false,
       ...rest,
@@ -87,7 +91,10 @@ export class RunnerFixture {
 
   /** Resolves once a handler has logged this message, `times` times in all. */
   async untilLogged(message: string, times = 1): Promise<void> {
-    await this.until(() => this.logs.filter((line) => line.message === message).length >= times, `log: ${message}`);
+    await this.until(
+      () => this.logs.filter((line) => line.message === message).length >= times,
+      `log: ${message}`,
+    );
   }
 
   /** Checks the condition whenever an answer or a log line arrives. */
@@ -128,7 +135,13 @@ export async function createRunner(test: TestContext, options: FixtureOptions = 
     memoryLimitMb: 128,
     abortGraceMs: 100,
     maxOutputBytes: 1 << 20,
-    services: { simulateServices: false, simulatedLatency: 0, llmBaseUrl: '', llmApiKey: '', llmModel: 'small' },
+    services: {
+      simulateServices: false,
+      simulatedLatency: 0,
+      llmBaseUrl: '',
+      llmApiKey: '',
+      llmModel: 'small',
+    },
     ...rest,
     handlersDir,
   });
