@@ -17,7 +17,8 @@ call() {
   : >"$scratch/headers"
   : >"$scratch/body"
   STATUS=$(curl "${arguments[@]}" "$@" "$BASE$path" 2>"$scratch/curl-errors")
-  BODY=$(tr -d '\000' <"$scratch/body")
+  # For HEAD, curl writes the headers where a body would stand; what comes behind them is the body.
+  if [ "$method" = HEAD ]; then BODY=$(tail -c "+$(($(wc -c <"$scratch/headers") + 1))" "$scratch/body"); else BODY=$(tr -d '\000' <"$scratch/body"); fi
 }
 
 # check NAME CONDITION…: one line of the report; the condition is a command.

@@ -50,7 +50,7 @@ export class Completer {
   #afterCrash(task: LeasedTask, crash: { readonly alone: boolean; readonly reason: string }): TaskOutcome {
     const message = `the worker thread died while it ran: ${crash.reason}`;
     const error: NodeError = { code: 'WORKER_CRASHED', message, category: 'infrastructure' };
-    if (crash.alone && task.deliveries > 0) return this.#afterFault(task, { ...error, retryable: true });
+    if (crash.alone && task.alone) return this.#afterFault(task, { ...error, retryable: true });
     return { kind: 'lost', error, maxDeliveries: this.#options.maxDeliveries };
   }
 }

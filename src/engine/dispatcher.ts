@@ -1,4 +1,5 @@
 import type { LeasedTask, LeaseRef, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
+import { QUARANTINE_DELIVERIES } from '../model/execution-flow.js';
 import type { HostId } from '../model/ids.js';
 import type { RunnerResult, RunnerTask, TaskRunner } from '../runner/task-runner.js';
 import type { StateStore, StoreReply } from '../store/state-store.js';
@@ -36,6 +37,8 @@ export class Dispatcher {
   readonly #runningByQueue = new Map<string, number>();
   #nextKey = 1;
   #leasing = 0;
+  /** Running tasks that may be what kills their owners; this host runs one of them at a time. */
+  #quarantined = 0;
   #results: TaskResult[] = [];
   #advancing = false;
   #wantsLease = false;
@@ -60,7 +63,7 @@ export class Dispatcher {
     const { host, leaseMs, queues } = this.#options;
     const lanes =
       queues && [...queues].map(([queue, limit]) => ({ queue, room: this.#roomOf(queue, limit) }));
-    return { owner: host, leaseMs, lanes, total };
+    return { owner: host, leaseMs, lanes, total, quarantined: this.#quarantined > 0 ? 0 : 1 };
   }
 
   /** Runs the tasks that came with a call. `reply` undefined: the call failed. */
@@ -115,6 +118,7 @@ export class Dispatcher {
   #admit(task: LeasedTask): RunnerTask {
     const key = this.#nextKey++;
     this.#running.set(key, task);
+    if (isQuarantined(task)) this.#quarantined += 1;
     if (this.#options.queues) this.#countQueue(task, 1);
     const node = task.plan.nodes[task.node];
     return {
@@ -128,7 +132,7 @@ export class Dispatcher {
       inputs: task.inputs,
       ...(task.configOverride && { configOverride: task.configOverride }),
       timeoutMs: node?.timeoutMs ?? this.#options.nodeTimeoutMs,
-      alone: task.deliveries > 0,
+      alone: task.alone,
     };
   }
 
@@ -231,6 +235,7 @@ export class Dispatcher {
     const task = this.#running.get(key);
     if (!task) return undefined;
     this.#running.delete(key);
+    if (isQuarantined(task)) this.#quarantined -= 1;
     if (this.#options.queues) this.#countQueue(task, -1);
     return task;
   }
@@ -248,6 +253,10 @@ export class Dispatcher {
 
 function handlerOf(task: LeasedTask): string {
   return task.plan.nodes[task.node]?.handler ?? '';
+}
+
+function isQuarantined(task: LeasedTask): boolean {
+  return task.deliveries >= QUARANTINE_DELIVERIES;
 }
 
 function leaseKey(lease: LeaseRef): string {

@@ -103,6 +103,7 @@ class Exchange implements ArrivingBody {
     this.#server.underWay.began();
     this.#response.onAborted(() => {
       this.#finish();
+      this.#request.leave();
     });
     if (!hasBody(this.#request)) {
       this.#answer(this.#server.options.handler);

@@ -43,6 +43,8 @@ export interface LeaseRequest {
    * of its own) and `total` in all. */
   readonly lanes: readonly Lane[] | undefined;
   readonly total: number;
+  /** Of these, how many may be tasks whose owners died more than once. */
+  readonly quarantined: number;
 }
 export interface Lane {
   readonly queue: string;
@@ -62,8 +64,10 @@ export interface LeasedTask {
   readonly node: number;
   readonly fence: number;
   readonly attempt: number;
-  /** Earlier leases of it whose owner died; above 0 it runs alone in a thread. */
+  /** Earlier leases of it whose owner died. */
   readonly deliveries: number;
+  /** A worker thread died under it: it is to share its thread with no other task. */
+  readonly alone: boolean;
   /** An earlier owner may have run it, or is known to have died under it: this lease is kept before it is handed out. */
   readonly suspect: boolean;
   readonly queuedAt: number;
@@ -93,7 +97,7 @@ export type TaskOutcome =
     }
   /** Completed with `output` after `delayMs`; holds no worker meanwhile. */
   | { readonly kind: 'sleep'; readonly delayMs: number; readonly output?: Uint8Array }
-  /** The worker thread died: ready again with deliveries + 1; at `maxDeliveries` it is a dead letter. */
+  /** The worker thread died: ready again with deliveries + 1, to be run alone; at `maxDeliveries` it is a dead letter. */
   | { readonly kind: 'lost'; readonly error: NodeError; readonly maxDeliveries: number }
   /** Not run (the host stops): ready again, nothing counted. */
   | { readonly kind: 'released' };

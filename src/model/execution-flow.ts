@@ -14,6 +14,12 @@ export interface Due {
 }
 const DEADLINE = -1;
 
+/**
+ * Deaths of its owner after which a node is quarantined. A process that dies takes all that it had leased with it, and
+ * one task at most is to blame; handed out few at a time, the innocent are done before they have been counted out.
+ */
+export const QUARANTINE_DELIVERIES = 2;
+
 /** What a call did beside its outcomes. */
 export interface Effects {
   /** Some node became ready. */
@@ -29,7 +35,7 @@ export interface Effects {
  * The primitive transitions. Each keeps these true of a running execution:
  *
  *   pending node    waiting > 0
- *   ready node      stands in exactly one lane
+ *   ready node      stands in exactly one lane, of `lanes` or of `quarantine`
  *   running node    stands in `held`; `execution.leased` counts it
  *   delayed node    has a timer; `execution.delayed` counts it
  *   unsatisfied     nodes neither completed nor skipped; at 0 the execution is completed
@@ -40,6 +46,8 @@ export interface Effects {
  */
 export class ExecutionFlow {
   readonly lanes = new ReadyLanes();
+  /** Ready nodes whose owners died more than once: handed out few at a time. */
+  readonly quarantine = new ReadyLanes();
   readonly timers = new TimerHeap<Due>();
   readonly held = new Set<Held>();
   effects: Effects = emptyEffects();
@@ -100,8 +108,14 @@ export class ExecutionFlow {
   }
 
   enqueue(execution: ExecutionRecord, index: number): void {
-    this.lanes.push(execution, index, execution.plan.nodes[index]?.queue ?? 'default');
+    const lanes = nodeAt(execution, index).deliveries < QUARANTINE_DELIVERIES ? this.lanes : this.quarantine;
+    lanes.push(execution, index, execution.plan.nodes[index]?.queue ?? 'default');
     this.effects.ready = true;
+  }
+
+  dropReady(execution: ExecutionRecord): void {
+    this.lanes.drop(execution);
+    this.quarantine.drop(execution);
   }
 
   lease(execution: ExecutionRecord, index: number, owner: HostId, now: number, leaseMs: number): NodeRecord {
@@ -182,18 +196,13 @@ export class ExecutionFlow {
     this.#end(execution, 'cancelled', now);
   }
 
-  /** Recounts what the machine derives, for an execution that comes from a store or from its end. `running` nodes are
+  /** Sets right all that the machine derives, for an execution that comes from a store or from its end. `running` nodes are
    * left alone: their leases are the caller's to settle first. */
   rebuild(execution: ExecutionRecord, now: number): void {
-    execution.unsatisfied = 0;
-    execution.outputBytes = 0;
+    recount(execution);
     execution.delayed = 0;
-    for (const [index, node] of execution.nodes.entries()) {
-      execution.outputBytes += node.output?.length ?? 0;
-      if (!isSatisfied(node.state)) execution.unsatisfied += 1;
-      node.waiting = waitingCount(execution, index);
-    }
-    this.lanes.drop(execution);
+    for (const [index, node] of execution.nodes.entries()) node.waiting = waitingCount(execution, index);
+    this.dropReady(execution);
     for (const [index, node] of execution.nodes.entries()) {
       if (node.state === 'ready') this.enqueue(execution, index);
       else if (node.state === 'pending' && node.waiting === 0) this.makeReady(execution, index, now);
@@ -232,7 +241,7 @@ export class ExecutionFlow {
         node.finishedAt = now;
         this.touchNode(execution, index, node);
       }
-      this.lanes.drop(execution);
+      this.dropReady(execution);
     }
     execution.delayed = 0;
     execution.state = state;
@@ -247,6 +256,16 @@ export function nodeAt(execution: ExecutionRecord, index: number): NodeRecord {
   const node = execution.nodes[index];
   if (!node) throw new RangeError(`execution ${execution.executionId} has no node ${index}`);
   return node;
+}
+
+/** Counts anew what an execution keeps of its nodes in sum. Before the start it has no nodes, and all are to come. */
+export function recount(execution: ExecutionRecord): void {
+  execution.unsatisfied = execution.plan.nodes.length;
+  execution.outputBytes = 0;
+  for (const node of execution.nodes) {
+    execution.outputBytes += node.output?.length ?? 0;
+    if (isSatisfied(node.state)) execution.unsatisfied -= 1;
+  }
 }
 
 /** Dependencies that are not satisfied. */

@@ -14,6 +14,8 @@ export class NodeRecord {
   waiting = 0;
   /** delayed because the handler asked for it: at its time the node is completed, not ready. */
   sleeping = false;
+  /** A worker thread died under it: it shares its next thread with no other task. */
+  alone = false;
   /** Held or perhaps held by an owner that is gone: its next lease is synced before it is handed out. */
   suspect = false;
   /** In the list of changes that is being collected. */
@@ -39,18 +41,18 @@ export interface Held {
   readonly fence: number;
 }
 
-/** Ready nodes of one execution in one queue: first in, first out. */
+/** Ready nodes of one execution in one lane: first in, first out. */
 export class ReadyGroup {
   readonly execution: ExecutionRecord;
-  readonly queue: string;
-  /** Whether the lane of its queue has it in line. */
+  readonly lane: object;
+  /** Whether its lane has it in line. */
   inLane = false;
   #nodes: number[] = [];
   #head = 0;
 
-  constructor(execution: ExecutionRecord, queue: string) {
+  constructor(execution: ExecutionRecord, lane: object) {
     this.execution = execution;
-    this.queue = queue;
+    this.lane = lane;
   }
 
   get size(): number {
@@ -126,9 +128,9 @@ export class ExecutionRecord {
     this.unsatisfied = plan.nodes.length;
   }
 
-  readyGroup(queue: string): ReadyGroup {
-    for (const group of this.readyGroups) if (group.queue === queue) return group;
-    const group = new ReadyGroup(this, queue);
+  readyGroup(lane: object): ReadyGroup {
+    for (const group of this.readyGroups) if (group.lane === lane) return group;
+    const group = new ReadyGroup(this, lane);
     this.readyGroups.push(group);
     return group;
   }
@@ -147,6 +149,7 @@ export function snapshotNode(node: NodeRecord): NodeSnapshot {
     attempt: node.attempt,
     deliveries: node.deliveries,
     ...(node.sleeping && { sleeping: true }),
+    ...(node.alone && { alone: true }),
     ...(node.host !== undefined && { host: node.host }),
     ...(node.queuedAt !== undefined && { queuedAt: node.queuedAt }),
     ...(node.startedAt !== undefined && { startedAt: node.startedAt }),
@@ -196,6 +199,7 @@ export function nodeFromSnapshot(snapshot: NodeSnapshot): NodeRecord {
   node.attempt = snapshot.attempt;
   node.deliveries = snapshot.deliveries;
   node.sleeping = snapshot.sleeping ?? false;
+  node.alone = snapshot.alone ?? false;
   node.host = snapshot.host as HostId | undefined;
   node.queuedAt = snapshot.queuedAt;
   node.startedAt = snapshot.startedAt;

@@ -9,12 +9,14 @@ class Lane {
   #head = 0;
 
   append(group: ReadyGroup): void {
+    group.inLane = true;
     this.#line.push(group);
   }
 
   next(): ReadyGroup | undefined {
     const group = this.#line[this.#head];
     if (!group) return undefined;
+    group.inLane = false;
     this.#head += 1;
     if (this.#head === this.#line.length) {
       this.#line.length = 0;
@@ -49,18 +51,20 @@ export class ReadyLanes {
   }
 
   push(execution: ExecutionRecord, node: number, queue: string): void {
-    const group = execution.readyGroup(queue);
+    let lane = this.#lanes.get(queue);
+    if (!lane) {
+      lane = new Lane();
+      this.#lanes.set(queue, lane);
+    }
+    const group = execution.readyGroup(lane);
     group.push(node);
     this.#size += 1;
-    if (!group.inLane) this.#enqueue(group);
+    if (!group.inLane) lane.append(group);
   }
 
   /** Forgets all ready nodes of an execution. */
   drop(execution: ExecutionRecord): void {
-    for (const group of execution.readyGroups) {
-      this.#size -= group.size;
-      group.clear();
-    }
+    for (const lane of this.#lanes.values()) this.#size -= dropFrom(lane, execution);
   }
 
   /** Hands out up to `room` nodes of one queue, in turns; answers how many there were. */
@@ -71,7 +75,6 @@ export class ReadyLanes {
     while (taken < room) {
       const group = lane.next();
       if (!group) break;
-      group.inLane = false;
       for (let turn = 0; turn < TURN && taken < room; turn++) {
         const node = group.shift();
         if (node === undefined) break;
@@ -79,7 +82,7 @@ export class ReadyLanes {
         taken += 1;
         hand(group.execution, node);
       }
-      if (group.size > 0) this.#enqueue(group);
+      if (group.size > 0) lane.append(group);
     }
     return taken;
   }
@@ -100,14 +103,11 @@ export class ReadyLanes {
     }
     return oldest;
   }
+}
 
-  #enqueue(group: ReadyGroup): void {
-    let lane = this.#lanes.get(group.queue);
-    if (!lane) {
-      lane = new Lane();
-      this.#lanes.set(group.queue, lane);
-    }
-    group.inLane = true;
-    lane.append(group);
-  }
+function dropFrom(lane: Lane, execution: ExecutionRecord): number {
+  const group = execution.readyGroups.find((each) => each.lane === lane);
+  const dropped = group?.size ?? 0;
+  group?.clear();
+  return dropped;
 }

@@ -22,6 +22,8 @@ export interface NodeSnapshot {
   readonly deliveries: number;
   /** delayed because its handler asked for a timer: at `dueAt` it is completed, not ready. */
   readonly sleeping?: boolean;
+  /** A worker thread died under it: it shares its next thread with no other task. */
+  readonly alone?: boolean;
   readonly host?: string;
   readonly queuedAt?: number;
   readonly startedAt?: number;

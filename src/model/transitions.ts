@@ -21,7 +21,7 @@ import type {
 } from './commands.js';
 import { deadLettersOf } from './dead-letter.js';
 import type { NodeError } from './errors.js';
-import { type Effects, ExecutionFlow, nodeAt, waitingCount } from './execution-flow.js';
+import { type Effects, ExecutionFlow, nodeAt, recount, waitingCount } from './execution-flow.js';
 import {
   ExecutionRecord,
   type NodeRecord,
@@ -29,6 +29,7 @@ import {
   snapshotExecution,
 } from './execution-record.js';
 import { type ExecutionId, type HostId, timeOfExecutionId, type WorkflowId } from './ids.js';
+import type { ReadyLanes } from './ready-lanes.js';
 import type { ExecutionSnapshot } from './snapshot.js';
 import { hasEnded } from './states.js';
 
@@ -85,7 +86,7 @@ export class Machine {
     return this.#executions.size;
   }
   get readyTasks(): number {
-    return this.#flow.lanes.size;
+    return this.#flow.lanes.size + this.#flow.quarantine.size;
   }
   get leasedTasks(): number {
     return this.#flow.held.size;
@@ -114,7 +115,9 @@ export class Machine {
   }
 
   oldestQueuedAt(): number | undefined {
-    return this.#flow.lanes.oldestQueuedAt();
+    const oldest = this.#flow.lanes.oldestQueuedAt();
+    const quarantined = this.#flow.quarantine.oldestQueuedAt();
+    return oldest === undefined || (quarantined !== undefined && quarantined < oldest) ? quarantined : oldest;
   }
 
   submit(command: SubmitCommand, now: number): SubmitOutcome {
@@ -166,14 +169,9 @@ export class Machine {
       const node = this.#flow.lease(execution, index, request.owner, now, request.leaseMs);
       tasks.push(leasedTask(execution, index, node));
     };
-    if (request.lanes) {
-      for (const { queue, room } of request.lanes) {
-        this.#flow.lanes.take(queue, Math.min(room, request.total - tasks.length), hand);
-      }
-    } else {
-      for (const queue of this.#flow.lanes.queues())
-        this.#flow.lanes.take(queue, request.total - tasks.length, hand);
-    }
+    const { lanes, quarantine } = this.#flow;
+    takeFrom(quarantine, request, Math.min(request.quarantined, request.total), hand);
+    takeFrom(lanes, request, request.total - tasks.length, hand);
     return tasks;
   }
 
@@ -222,6 +220,7 @@ export class Machine {
         }
         return;
       case 'lost':
+        node.alone = true;
         this.#redeliver(execution, index, node, outcome, now);
         return;
       case 'released':
@@ -381,6 +380,7 @@ export class Machine {
       node.startedAt = undefined;
       node.attempt = 0;
       node.deliveries = 0;
+      node.alone = false;
       this.#dropOutput(execution, node);
       this.#flow.touchNode(execution, index, node);
     }
@@ -413,7 +413,7 @@ export class Machine {
     this.#executions.set(execution.executionId, execution);
     this.#flow.touch(execution);
     if (execution.state !== 'running') {
-      execution.outputBytes = execution.nodes.reduce((bytes, node) => bytes + (node.output?.length ?? 0), 0);
+      recount(execution);
       return 'restored';
     }
     const orphans: number[] = [];
@@ -473,7 +473,7 @@ export class Machine {
   }
 
   #remove(execution: ExecutionRecord): void {
-    this.#flow.lanes.drop(execution);
+    this.#flow.dropReady(execution);
     for (const node of execution.nodes) this.#flow.release(execution, node);
     this.#executions.delete(execution.executionId);
     this.#outbox.delete(execution.executionId);
@@ -496,6 +496,20 @@ export class Machine {
   }
 }
 
+function takeFrom(
+  lanes: ReadyLanes,
+  request: LeaseRequest,
+  most: number,
+  hand: (execution: ExecutionRecord, node: number) => void,
+): void {
+  let left = most;
+  if (request.lanes) {
+    for (const { queue, room } of request.lanes) left -= lanes.take(queue, Math.min(room, left), hand);
+  } else {
+    for (const queue of lanes.queues()) left -= lanes.take(queue, left, hand);
+  }
+}
+
 function leasedTask(execution: ExecutionRecord, index: number, node: NodeRecord): LeasedTask {
   const inputs: TaskInput[] = [];
   for (const input of execution.plan.nodes[index]?.inputs ?? []) {
@@ -509,6 +523,7 @@ function leasedTask(execution: ExecutionRecord, index: number, node: NodeRecord)
     fence: node.fence,
     attempt: node.attempt,
     deliveries: node.deliveries,
+    alone: node.alone,
     suspect: node.suspect,
     queuedAt: node.queuedAt ?? execution.createdAt,
     params: execution.params,

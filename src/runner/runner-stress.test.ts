@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { RunnerOutcome, RunnerTask } from './task-runner.js';
 import { FAULT_HANDLERS } from './testing/fault-handlers.js';
 import { outputOf, type RunnerFixture, startRunner } from './testing/runner-fixture.js';
-import type { RunnerOutcome, RunnerTask } from './task-runner.js';
 
 const KINDS = ['echo', 'wait', 'spin', 'loop', 'late_loop', 'hang', 'exit', 'stray', 'uncaught'] as const;
 type Kind = (typeof KINDS)[number];
@@ -21,7 +21,10 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(...KINDS) },
   ),
   alone: fc.oneof({ weight: 20, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-  aborted: fc.oneof({ weight: 15, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+  aborted: fc.oneof(
+    { weight: 15, arbitrary: fc.constant(false) },
+    { weight: 1, arbitrary: fc.constant(true) },
+  ),
 });
 
 const MAX_ROUNDS = 10;
@@ -32,7 +35,10 @@ function taskOf(fixture: RunnerFixture, { kind, alone }: Step): RunnerTask {
 }
 
 /** Runs what crashed again, alone, as the engine does. */
-async function settle(fixture: RunnerFixture, tasks: readonly RunnerTask[]): Promise<Map<RunnerTask, RunnerOutcome>> {
+async function settle(
+  fixture: RunnerFixture,
+  tasks: readonly RunnerTask[],
+): Promise<Map<RunnerTask, RunnerOutcome>> {
   const settled = new Map<RunnerTask, RunnerOutcome>();
   let open = tasks.map((task) => ({ origin: task, task }));
   for (let round = 0; open.length > 0; round++) {
@@ -76,10 +82,16 @@ describe('under random faults', () => {
         fixture.runner.run(all.map(({ task }) => task));
         fixture.runner.abort(all.filter((each) => each.step.aborted).map(({ task }) => task.key));
         const kept = all.filter((each) => !each.step.aborted);
-        const outcomes = await settle(fixture, kept.map(({ task }) => task));
+        const outcomes = await settle(
+          fixture,
+          kept.map(({ task }) => task),
+        );
         for (const { step: each, task } of kept) {
           const outcome = outcomes.get(task);
-          assert.ok(outcome !== undefined && isAsExpected(each.kind, outcome), `${each.kind}: ${JSON.stringify(outcome)}`);
+          assert.ok(
+            outcome !== undefined && isAsExpected(each.kind, outcome),
+            `${each.kind}: ${JSON.stringify(outcome)}`,
+          );
         }
         for (const [key, results] of fixture.answers) assert.equal(results.length, 1, `task ${key}`);
         assert.equal(fixture.runner.stats().running, 0);

@@ -24,6 +24,10 @@ export class Watchdog<T extends Watched> {
     this.#onDue = onDue;
   }
 
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** Watches the item, or moves it to another time. */
   set(item: T, dueAt: number): void {
     item.dueAt = dueAt;

@@ -1,7 +1,7 @@
 import type { ExecutionView } from '../../engine/workflow-engine.js';
 import type { Plan } from '../../model/plan.js';
-import type { ExecutionSnapshot, ExecutionSummary, NodeSnapshot } from '../../model/snapshot.js';
-import { API_EXECUTION_STATUS, API_NODE_STATUS } from '../../model/states.js';
+import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
+import { API_EXECUTION_STATUS, API_NODE_STATUS, hasEnded, type NodeState } from '../../model/states.js';
 import { errorView, instant, nodeKeys } from './json-text.js';
 
 export interface StatusDetail {
@@ -9,7 +9,7 @@ export interface StatusDetail {
   readonly nodes: boolean;
 }
 
-/** JSON text of an execution's status. A snapshot without nodes is of an execution that has not started. */
+/** JSON text of an execution's status. A snapshot without nodes is of an execution that was never started. */
 export function statusText({ snapshot, plan }: ExecutionView, detail: StatusDetail): string {
   const head =
     `{"execution_id":"${snapshot.executionId}","workflow_id":"${snapshot.workflowId}",` +
@@ -45,19 +45,25 @@ function timesText(snapshot: ExecutionSnapshot): string {
 function nodeStatusesText(snapshot: ExecutionSnapshot, plan: Plan): string {
   const keys = nodeKeys(plan);
   const fields = keys.map(
-    (key, index) => `${key}"${API_NODE_STATUS[snapshot.nodes[index]?.state ?? 'pending']}"`,
+    (key, index) => `${key}"${API_NODE_STATUS[stateOf(snapshot, index)]}"`,
   );
   return `{${fields.join(',')}}`;
 }
 
 function nodesText(snapshot: ExecutionSnapshot, plan: Plan): string {
   const keys = nodeKeys(plan);
-  return `{${keys.map((key, index) => key + JSON.stringify(nodeView(snapshot.nodes[index]))).join(',')}}`;
+  return `{${keys.map((key, index) => key + JSON.stringify(nodeView(snapshot, index))).join(',')}}`;
 }
 
-function nodeView(node: NodeSnapshot | undefined): Readonly<Record<string, unknown>> {
+/** Nodes of an execution that ended before it was started are cancelled with it. */
+function stateOf(snapshot: ExecutionSnapshot, index: number): NodeState {
+  return snapshot.nodes[index]?.state ?? (hasEnded(snapshot.state) ? 'cancelled' : 'pending');
+}
+
+function nodeView(snapshot: ExecutionSnapshot, index: number): Readonly<Record<string, unknown>> {
+  const node = snapshot.nodes[index];
   return {
-    state: (node?.state ?? 'pending').toUpperCase(),
+    state: stateOf(snapshot, index).toUpperCase(),
     attempt: node?.attempt ?? 0,
     host: node?.host ?? null,
     queued_at: instant(node?.queuedAt),

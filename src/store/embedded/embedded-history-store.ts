@@ -5,8 +5,8 @@ import { type ExecutionRecord, recordFromSnapshot } from '../../model/execution-
 import { type ExecutionId, uuidToBytes, type WorkflowId } from '../../model/ids.js';
 import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
 import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../history-store.js';
-import { type EmbeddedStateStore, storeUnavailable } from './embedded-state-store.js';
-import type { Environment } from './environment.js';
+import type { EmbeddedStateStore } from './embedded-state-store.js';
+import { committed, type Environment, storeUnavailable } from './environment.js';
 import { executionIdAtEnd, ID_BYTES, namePrefix, statePrefix, workflowPrefix } from './index-keys.js';
 import { type KeyRange, prefixRange, walk } from './key-range.js';
 import { RecordTables } from './record-tables.js';
@@ -50,7 +50,7 @@ export class EmbeddedHistoryStore implements HistoryStore {
       this.#tables.putDefinition(plan);
       this.#tables.put(recordFromSnapshot(snapshot, plan));
     }
-    await this.#environment.root.committed.catch(storeUnavailable);
+    await committed(this.#environment);
   }
 
   async definition(workflowId: WorkflowId): Promise<WorkflowDefinition | undefined> {

@@ -38,7 +38,7 @@ import type {
   StoreStats,
 } from '../state-store.js';
 import { DeadLetterTable } from './dead-letter-table.js';
-import type { Environment } from './environment.js';
+import { type Environment, storeUnavailable, unavailable } from './environment.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRows } from './hot-rows.js';
 import { IdempotencyTable } from './idempotency-table.js';
@@ -490,16 +490,4 @@ export class EmbeddedStateStore implements StateStore {
     if (!row) throw new MillraceError('STORE_DAMAGED', `the definition of workflow ${workflowId} is missing`);
     return compilePlan(JSON.parse(decodeText(row)) as WorkflowDefinition);
   }
-}
-
-export function unavailable(cause: unknown): MillraceError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : '';
-  return new MillraceError('STORE_UNAVAILABLE', `the store cannot write to its disk${reason}`, {
-    retryAfterSeconds: 1,
-    cause,
-  });
-}
-
-export function storeUnavailable(cause: unknown): never {
-  throw unavailable(cause);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { MillraceError } from '../../model/errors.js';
 import { checkDataFile } from './data-file.js';
+import { tolerateFailedCommits } from './failed-commits.js';
 import { decodeText, encodeText } from './row-codec.js';
 
 /** Rises with every change of a row or a key that an older version could not read. */
@@ -12,6 +13,8 @@ export const STORE_FORMAT = 1;
 const DESCRIPTION_FILE = 'millrace-store.json';
 const DESCRIPTION_KEY = Buffer.from('description');
 
+const TABLE_NAMES = ['hot', 'records', 'summaries', 'index', 'dead', 'definitions', 'idempotency'] as const;
+type TableName = (typeof TABLE_NAMES)[number];
 type Table = Database<Buffer, Buffer>;
 
 /** The tables of the embedded store. Keys are bytes and sort as such; ids stand in them as their 16 bytes. */
@@ -62,18 +65,20 @@ export async function openEnvironment(
     );
   }
   if (bytes) checkDataFile(dataFile);
-  const environment = openTables(directory);
+  const root = openRoot(directory);
   try {
+    if (!described) refuseForeign(root, directory);
+    const environment = openTables(root, directory);
     await settleDescription(environment, directory, described, birth);
+    return environment;
   } catch (error) {
-    await environment.close();
+    await root.close();
     throw error;
   }
-  return environment;
 }
 
-function openTables(directory: string): Environment {
-  try {
+function openRoot(directory: string): RootDatabase<Buffer, Buffer> {
+  return openOrDamaged(directory, () => {
     const root = open<Buffer, Buffer>({
       path: directory,
       noSubdir: false,
@@ -83,7 +88,14 @@ function openTables(directory: string): Environment {
       // One sync a commit, before its promise resolves: what `GroupCommit` relies on.
       overlappingSync: false,
     });
-    const table = (name: string): Table =>
+    tolerateFailedCommits(root);
+    return root;
+  });
+}
+
+function openTables(root: RootDatabase<Buffer, Buffer>, directory: string): Environment {
+  return openOrDamaged(directory, () => {
+    const table = (name: TableName): Table =>
       root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
     return {
       root,
@@ -96,11 +108,28 @@ function openTables(directory: string): Environment {
       idempotency: table('idempotency'),
       close: () => root.close(),
     };
+  });
+}
+
+function openOrDamaged<T>(directory: string, attempt: () => T): T {
+  try {
+    return attempt();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MillraceError('STORE_DAMAGED', `the data file in ${directory} cannot be opened: ${reason}`, {
       cause,
     });
+  }
+}
+
+/** Throws STORE_FORMAT where a file without a description holds what no beginning of a store does. */
+function refuseForeign(root: RootDatabase<Buffer, Buffer>, directory: string): void {
+  if (root.get(DESCRIPTION_KEY) !== undefined) return;
+  const tables: ReadonlySet<string> = new Set(TABLE_NAMES);
+  for (const key of root.getKeys({})) {
+    // lmdb ends the names of tables with a zero byte.
+    if (tables.has(key.toString('latin1').replace(/\0$/, ''))) continue;
+    throw new MillraceError('STORE_FORMAT', `data.mdb in ${directory} was not written by Millrace`);
   }
 }
 

@@ -45,10 +45,11 @@ export class GroupCommit {
     return this.#synced;
   }
 
-  /** Resolves once everything changed until now is synced. Calls for a commit. */
+  /** Resolves once everything changed until now is synced. Calls for a commit; rejects once closed. */
   request(): Promise<void> {
     if (!this.#next) {
       this.#next = createWaiters();
+      if (this.#closed) this.#next.reject(new Error('the store is closed'));
       if (!this.#running && !this.#failing) this.#schedule();
     }
     return this.#next.promise;
@@ -59,11 +60,15 @@ export class GroupCommit {
     return this.#running ? this.#current : Promise.resolve();
   }
 
-  /** Commits what there is and takes no more. */
+  /** Commits what there is and takes no more. Rejects where that commit fails; it is not tried again. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     await this.current().catch(() => undefined);
-    await this.request();
-    this.#closed = true;
+    try {
+      await this.request();
+    } finally {
+      this.#closed = true;
+    }
   }
 
   #schedule(): void {

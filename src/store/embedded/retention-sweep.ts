@@ -9,8 +9,8 @@ import {
   uuidToBytes,
   type WorkflowId,
 } from '../../model/ids.js';
-import { type EmbeddedStateStore, storeUnavailable } from './embedded-state-store.js';
-import type { Environment } from './environment.js';
+import type { EmbeddedStateStore } from './embedded-state-store.js';
+import { committed, type Environment } from './environment.js';
 import {
   endPrefix,
   executionIdAtEnd,
@@ -111,7 +111,7 @@ export class RetentionSweep {
 
   /** A definition goes with the last record of its executions, unless one is unfinished. */
   async #removeDefinitions(): Promise<void> {
-    const { definitions, index } = this.#options.environment;
+    const { definitions } = this.#options.environment;
     const unused = new Set<WorkflowId>();
     const range = prefixRange(Buffer.alloc(0), ID_BYTES, false);
     await walk(definitions, range, this.#options.clock, (key) => {
@@ -123,7 +123,7 @@ export class RetentionSweep {
     const candidates = new Set([...unused].filter((id) => !this.#isRecorded(id)));
     for (const id of this.#options.state.forgetDefinitions(candidates))
       void definitions.remove(uuidToBytes(id));
-    await index.committed.catch(storeUnavailable);
+    await committed(this.#options.environment);
   }
 
   #isRecorded(workflowId: WorkflowId): boolean {
@@ -137,7 +137,7 @@ export class RetentionSweep {
   }
 
   async #inBatches(range: KeyRange, remove: (keys: readonly Buffer[]) => void): Promise<number> {
-    const { index, root } = this.#options.environment;
+    const { index } = this.#options.environment;
     let total = 0;
     let { from } = range;
     for (;;) {
@@ -149,7 +149,7 @@ export class RetentionSweep {
       const last = keys.at(-1);
       if (!last) return total;
       remove(keys);
-      await root.committed.catch(storeUnavailable);
+      await committed(this.#options.environment);
       total += keys.length;
       if (keys.length < BATCH) return total;
       from = Buffer.concat([last, Buffer.of(0)]);

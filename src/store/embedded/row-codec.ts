@@ -20,6 +20,8 @@ import { crc32 } from './checksum.js';
 
 const packr = new Packr({ useRecords: false, moreTypes: false });
 const CHECKSUM_BYTES = 4;
+const SLEEPING = 1;
+const ALONE = 2;
 
 function seal(fields: unknown): Buffer {
   const packed = packr.pack(fields);
@@ -60,7 +62,7 @@ type NodeFields = [
   fence: number,
   attempt: number,
   deliveries: number,
-  sleeping: number,
+  flags: number,
   host: Nullable<string>,
   queuedAt: Nullable<number>,
   startedAt: Nullable<number>,
@@ -264,7 +266,7 @@ function nodeFields(node: NodeRecord): NodeFields {
     node.fence,
     node.attempt,
     node.deliveries,
-    node.sleeping ? 1 : 0,
+    (node.sleeping ? SLEEPING : 0) | (node.alone ? ALONE : 0),
     node.host,
     node.queuedAt,
     node.startedAt,
@@ -278,7 +280,7 @@ function nodeFields(node: NodeRecord): NodeFields {
 }
 
 function nodeFromFields(fields: NodeFields): NodeSnapshot {
-  const [state, fence, attempt, deliveries, sleeping, host, queuedAt, startedAt, finishedAt, dueAt] = fields;
+  const [state, fence, attempt, deliveries, flags, host, queuedAt, startedAt, finishedAt, dueAt] = fields;
   const [error, output, failures, configOverride] = fields.slice(10) as [
     Nullable<ErrorFields>,
     Nullable<Uint8Array>,
@@ -290,7 +292,8 @@ function nodeFromFields(fields: NodeFields): NodeSnapshot {
     fence,
     attempt,
     deliveries,
-    ...(sleeping === 1 && { sleeping: true }),
+    ...((flags & SLEEPING) !== 0 && { sleeping: true }),
+    ...((flags & ALONE) !== 0 && { alone: true }),
     ...present('host', host),
     ...present('queuedAt', queuedAt),
     ...present('startedAt', startedAt),
