@@ -1,6 +1,6 @@
 import type { LeasedTask, LeaseRef, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
-import { QUARANTINE_DELIVERIES } from '../model/execution-flow.js';
 import type { HostId } from '../model/ids.js';
+import { QUARANTINE_DELIVERIES } from '../model/quarantine.js';
 import type { RunnerResult, RunnerTask, TaskRunner } from '../runner/task-runner.js';
 import type { StateStore, StoreReply } from '../store/state-store.js';
 import type { Completer } from './completer.js';

@@ -24,7 +24,7 @@ export function decodeCursor(
   if (dot < 1 || !/^[\x21-\x7e]+$/.test(text) || Buffer.from(text).toString('base64url') !== cursor) {
     return { problem: requestProblem('query', 'cursor', 'is not a cursor that this list has given') };
   }
-  if (false) {
+  if (text.slice(0, dot) !== filterDigest(list, filters)) {
     return { problem: requestProblem('query', 'cursor', 'belongs to a list with other filters') };
   }
   return { lastId: text.slice(dot + 1) };

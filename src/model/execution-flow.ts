@@ -2,6 +2,7 @@ import type { LeaseRef } from './commands.js';
 import type { NodeError } from './errors.js';
 import { type ExecutionRecord, type Held, NodeRecord } from './execution-record.js';
 import type { HostId } from './ids.js';
+import { QUARANTINE_DELIVERIES, Quarantine } from './quarantine.js';
 import { ReadyLanes } from './ready-lanes.js';
 import { isSatisfied, type NodeState } from './states.js';
 import { TimerHeap } from './timer-heap.js';
@@ -13,12 +14,6 @@ export interface Due {
   readonly at: number;
 }
 const DEADLINE = -1;
-
-/**
- * Deaths of its owner after which a node is quarantined. A process that dies takes all that it had leased with it, and
- * one task at most is to blame; handed out few at a time, the innocent are done before they have been counted out.
- */
-export const QUARANTINE_DELIVERIES = 2;
 
 /** What a call did beside its outcomes. */
 export interface Effects {
@@ -47,7 +42,7 @@ export interface Effects {
 export class ExecutionFlow {
   readonly lanes = new ReadyLanes();
   /** Ready nodes whose owners died more than once: handed out few at a time. */
-  readonly quarantine = new ReadyLanes();
+  readonly quarantine = new Quarantine();
   readonly timers = new TimerHeap<Due>();
   readonly held = new Set<Held>();
   effects: Effects = emptyEffects();
@@ -108,8 +103,10 @@ export class ExecutionFlow {
   }
 
   enqueue(execution: ExecutionRecord, index: number): void {
-    const lanes = nodeAt(execution, index).deliveries < QUARANTINE_DELIVERIES ? this.lanes : this.quarantine;
-    lanes.push(execution, index, execution.plan.nodes[index]?.queue ?? 'default');
+    const { deliveries } = nodeAt(execution, index);
+    const queue = execution.plan.nodes[index]?.queue ?? 'default';
+    if (deliveries < QUARANTINE_DELIVERIES) this.lanes.push(execution, index, queue);
+    else this.quarantine.push(execution, index, queue, deliveries);
     this.effects.ready = true;
   }
 

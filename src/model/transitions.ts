@@ -115,9 +115,12 @@ export class Machine {
   }
 
   oldestQueuedAt(): number | undefined {
-    const oldest = this.#flow.lanes.oldestQueuedAt();
-    const quarantined = this.#flow.quarantine.oldestQueuedAt();
-    return oldest === undefined || (quarantined !== undefined && quarantined < oldest) ? quarantined : oldest;
+    let oldest: number | undefined;
+    for (const lanes of [this.#flow.lanes, ...this.#flow.quarantine.lanes()]) {
+      const queuedAt = lanes.oldestQueuedAt();
+      if (queuedAt !== undefined && (oldest === undefined || queuedAt < oldest)) oldest = queuedAt;
+    }
+    return oldest;
   }
 
   submit(command: SubmitCommand, now: number): SubmitOutcome {
@@ -170,7 +173,8 @@ export class Machine {
       tasks.push(leasedTask(execution, index, node));
     };
     const { lanes, quarantine } = this.#flow;
-    takeFrom(quarantine, request, Math.min(request.quarantined, request.total), hand);
+    const few = Math.min(request.quarantined, request.total);
+    for (const rank of quarantine.lanes()) takeFrom(rank, request, few - tasks.length, hand);
     takeFrom(lanes, request, request.total - tasks.length, hand);
     return tasks;
   }

@@ -27,7 +27,7 @@ describe('claims', () => {
             continue;
           }
           for (const ticket of tickets) {
-            const hasWon =
+            const hasWon: boolean =
               step === 'start' ? startTask(thread, 1, ticket, now) : withdrawTask(main, 1, ticket);
             assert.equal(hasWon, ticket === latest && !won.has(ticket));
             if (hasWon) won.set(ticket, step);

@@ -6,12 +6,13 @@ import { type ExecutionId, uuidToBytes, type WorkflowId } from '../../model/ids.
 import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
 import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../history-store.js';
 import type { EmbeddedStateStore } from './embedded-state-store.js';
-import { committed, type Environment, storeUnavailable } from './environment.js';
+import type { Environment } from './environment.js';
 import { executionIdAtEnd, ID_BYTES, namePrefix, statePrefix, workflowPrefix } from './index-keys.js';
 import { type KeyRange, prefixRange, walk } from './key-range.js';
 import { RecordTables } from './record-tables.js';
 import { type RetentionOptions, RetentionSweep } from './retention-sweep.js';
 import { decodeText } from './row-codec.js';
+import { committed, storeUnavailable } from './unavailable.js';
 
 export interface EmbeddedHistoryStoreOptions extends RetentionOptions {
   readonly environment: Environment;

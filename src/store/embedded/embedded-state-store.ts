@@ -38,12 +38,13 @@ import type {
   StoreStats,
 } from '../state-store.js';
 import { DeadLetterTable } from './dead-letter-table.js';
-import { type Environment, storeUnavailable, unavailable } from './environment.js';
+import type { Environment } from './environment.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRows } from './hot-rows.js';
 import { IdempotencyTable } from './idempotency-table.js';
 import { RecordTables } from './record-tables.js';
 import { decodeText } from './row-codec.js';
+import { storeUnavailable, unavailable } from './unavailable.js';
 
 export interface EmbeddedStateStoreOptions {
   readonly environment: Environment;

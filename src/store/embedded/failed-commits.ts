@@ -20,10 +20,12 @@ export function tolerateFailedCommits(root: RootDatabase<Buffer, Buffer>): void 
 
 /** The fault of the system behind a commit that failed, where lmdb tells it; else what it was given. */
 export async function faultOfCommit(error: unknown): Promise<unknown> {
-  return causeOf(error)?.then(
-    () => error,
-    (cause: unknown) => cause,
-  ) ?? error;
+  return (
+    causeOf(error)?.then(
+      () => error,
+      (cause: unknown) => cause,
+    ) ?? error
+  );
 }
 
 function causeOf(error: unknown): Promise<unknown> | undefined {

@@ -10,7 +10,7 @@ import {
   type WorkflowId,
 } from '../../model/ids.js';
 import type { EmbeddedStateStore } from './embedded-state-store.js';
-import { committed, type Environment } from './environment.js';
+import type { Environment } from './environment.js';
 import {
   endPrefix,
   executionIdAtEnd,
@@ -24,6 +24,7 @@ import {
 import { type KeyRange, prefixRange, walk } from './key-range.js';
 import { RecordTables } from './record-tables.js';
 import { decodeText } from './row-codec.js';
+import { committed } from './unavailable.js';
 
 export interface RetentionOptions {
   readonly environment: Environment;
