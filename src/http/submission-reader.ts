@@ -27,7 +27,7 @@ export function createSubmissionReader(parser: SubmissionParser): SubmissionRead
   return {
     read(bytes) {
       if (bytes.length > MAX_CACHED_BODY_BYTES) return parser.parse(parseJson(bytes));
-      const text = bytes.toString('ascii');
+      const text = bytes.toString('latin1');
       const known = cache.get(text);
       if (known) return known;
       const parsed = parser.parse(parseJson(bytes));

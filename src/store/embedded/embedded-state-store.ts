@@ -4,7 +4,6 @@ import type {
   AdvanceOutcome,
   CancelOutcome,
   HeartbeatOutcome,
-  LeasedTask,
   LeaseRef,
   LeaseRequest,
   OutboxEvent,
@@ -39,6 +38,7 @@ import type {
 } from '../state-store.js';
 import { DeadLetterTable } from './dead-letter-table.js';
 import type { Environment } from './environment.js';
+import { faultOfCommit } from './failed-commits.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRows } from './hot-rows.js';
 import { IdempotencyTable } from './idempotency-table.js';
@@ -181,7 +181,7 @@ export class EmbeddedStateStore implements StateStore {
     const now = this.#clock.now();
     const counts = this.#machine.reclaim((lease) => lease.until <= now, this.#options.maxDeliveries, now);
     this.#settle();
-    return { ...counts, durable: this.durable() };
+    return { ...counts, durable: this.#kept() };
   }
 
   async promote(): Promise<PromoteReply> {
@@ -211,15 +211,24 @@ export class EmbeddedStateStore implements StateStore {
   async restore(commands: readonly RestoreCommand[]): Promise<StoreReply<RestoreOutcome>> {
     this.#refuseWhileFailing();
     const now = this.#clock.now();
-    const outcomes = commands.map((command) => {
-      const outcome = this.#machine.restore(command, { maxDeliveries: this.#options.maxDeliveries, now });
-      const execution = this.#machine.find(command.snapshot.executionId);
-      if (outcome === 'restored' && execution) {
-        execution.stored.recorded = this.#records.summary(execution.executionId) !== undefined;
-      }
-      return outcome;
-    });
+    const outcomes = commands.map((command) => this.#restore(command, now));
     return this.#reply(outcomes, undefined, now);
+  }
+
+  #restore(command: RestoreCommand, now: number): RestoreOutcome {
+    const { executionId } = command.snapshot;
+    const older = this.#machine.find(executionId);
+    const outcome = this.#machine.restore(command, { maxDeliveries: this.#options.maxDeliveries, now });
+    const execution = this.#machine.find(executionId);
+    if (outcome !== 'restored' || !execution) return outcome;
+    this.#keepDefinition(command.plan);
+    execution.stored.recorded = this.#records.summary(executionId) !== undefined;
+    if (older) {
+      // Its rows are on disk: all nodes are written over them.
+      execution.stored.rows = older.stored.rows;
+      this.#machine.giveBackChanges(execution, [...execution.nodes.keys()]);
+    }
+    return outcome;
   }
 
   async read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {
@@ -253,7 +262,9 @@ export class EmbeddedStateStore implements StateStore {
       this.#deadLetters.remove(id);
       return 'deleted';
     });
-    return { outcomes, tasks: [], durable: this.#commit.request() };
+    const durable = this.#commit.request().catch(storeUnavailable);
+    durable.catch(() => undefined);
+    return { outcomes, tasks: [], durable };
   }
 
   async takeOutbox(): Promise<readonly OutboxEvent[]> {
@@ -294,9 +305,13 @@ export class EmbeddedStateStore implements StateStore {
     if (this.#machine.readyTasks > 0) listener([{ kind: 'ready' }]);
   }
 
+  /** Rejects with STORE_UNAVAILABLE where the last changes could not be kept; it is closed all the same. */
   async close(): Promise<void> {
-    await this.#commit.close();
-    await this.#options.environment.close();
+    try {
+      await this.#commit.close().catch(storeUnavailable);
+    } finally {
+      await this.#options.environment.close();
+    }
   }
 
   /** Drops a definition that no execution needs any more; false where one in memory does. */
@@ -318,18 +333,26 @@ export class EmbeddedStateStore implements StateStore {
   ): Promise<StoreReply<T>> {
     const tasks = request && request.total > 0 ? this.#machine.lease(request, now) : [];
     this.#settle();
-    if (tasks.some((task) => task.suspect)) await this.#syncLeases(tasks);
-    return { outcomes, tasks, durable: this.durable() };
+    if (tasks.some((task) => task.suspect)) await this.#syncLeases();
+    return { outcomes, tasks, durable: this.#kept() };
   }
 
-  /** Leases that could not be synced are not handed out; they expire, or are found again at the next start. */
-  async #syncLeases(tasks: LeasedTask[]): Promise<void> {
+  /** As `durable`, for a reply: rejects with STORE_UNAVAILABLE. */
+  #kept(): Promise<void> {
+    const kept = this.durable().catch(storeUnavailable);
+    // Who does not wait for it is not to end the process by that.
+    kept.catch(() => undefined);
+    return kept;
+  }
+
+  /** Waits until the leases are synced, over failed commits: while the store cannot write, it hands out none of them. */
+  async #syncLeases(): Promise<void> {
     for (;;) {
       try {
         await this.durable();
         return;
-      } catch {
-        if (tasks.length === 0) return;
+      } catch (error) {
+        if (this.#commit.closed) throw unavailable(error);
       }
     }
   }
@@ -367,18 +390,19 @@ export class EmbeddedStateStore implements StateStore {
     this.#newDefinitions = new Map();
     const drained = this.#drain(commit);
     const parked = this.#drainParked(commit);
-    for (const plan of definitions.values()) this.#records.putDefinition(plan);
-    for (const { execution, nodes } of drained) this.#writeExecution(execution, nodes);
-    for (const { execution } of parked) this.#moveToRecord(execution);
-    const forgetIdempotency = this.#idempotency.write();
-    const number = Buffer.alloc(8);
-    number.writeBigUInt64BE(BigInt(commit));
+    let forgetIdempotency: () => void;
     try {
+      for (const plan of definitions.values()) this.#records.putDefinition(plan);
+      for (const { execution, nodes } of drained) this.#writeExecution(execution, nodes);
+      for (const { execution } of parked) this.#moveToRecord(execution);
+      forgetIdempotency = this.#idempotency.write();
+      const number = Buffer.alloc(8);
+      number.writeBigUInt64BE(BigInt(commit));
       await this.#options.environment.root.put(COMMIT_KEY, number);
     } catch (error) {
       this.#giveBack(drained, definitions);
       for (const { execution, before } of parked) Object.assign(execution.stored, before);
-      throw error;
+      throw await faultOfCommit(error);
     }
     forgetIdempotency();
     for (const { execution, revision } of parked) {
@@ -388,7 +412,8 @@ export class EmbeddedStateStore implements StateStore {
   }
 
   #drain(commit: number): Drained[] {
-    const dirty = this.#dirty;
+    // One that a restore has replaced stays unwritten.
+    const dirty = this.#dirty.filter((execution) => this.#machine.find(execution.executionId) === execution);
     this.#dirty = [];
     return dirty.map((execution) => {
       const nodes = execution.touchedNodes;

@@ -18,13 +18,13 @@ export function tolerateFailedCommits(root: RootDatabase<Buffer, Buffer>): void 
   });
 }
 
-/** The fault of the system behind a commit that failed, where lmdb tells it; else what it was given. */
+/** The fault of the system behind a commit that failed, where lmdb has told it by now; else what it was given. */
 export async function faultOfCommit(error: unknown): Promise<unknown> {
-  return (
-    causeOf(error)?.then(
-      () => error,
-      (cause: unknown) => cause,
-    ) ?? error
+  const told = causeOf(error);
+  if (!told) return error;
+  return Promise.race([told, undefined]).then(
+    () => error,
+    (cause: unknown) => cause,
   );
 }
 

@@ -40,6 +40,10 @@ export class GroupCommit {
     return this.#failing;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** The number of the last commit that is synced. */
   get synced(): number {
     return this.#synced;
