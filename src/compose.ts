@@ -93,9 +93,10 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     config,
     createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version }),
   );
-  engine.start();
   const host = config.HOST || '127.0.0.1';
-  const port = await server.listen(host, config.PORT);
+  // Before anything runs: a start that fails for its address is to leave the tasks alone.
+  const port = await listen(server, host, config.PORT);
+  engine.start();
   const address = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
     address,
@@ -167,6 +168,15 @@ async function createServer(config: Config, options: HttpServerOptions): Promise
     throw new ConfigError('HTTP_BACKEND=uws: uWebSockets.js does not load on this system; use auto or node');
   }
   return createNodeServer(options);
+}
+
+async function listen(server: HttpServer, host: string, port: number): Promise<number> {
+  try {
+    return await server.listen(host, port);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`HOST and PORT: cannot listen on ${host}:${port}: ${why}`);
+  }
 }
 
 interface Running {

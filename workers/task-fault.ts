@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { ERRORS } from '../src/model/errors.js';
-import type { TaskFault } from '../src/runner/task-runner.js';
+import type { TaskFault } from '../src/runner/frames/result-frame.js';
 import { ERROR_KIND } from './brands.js';
 import { HandlerFault } from './handler-fault.js';
 

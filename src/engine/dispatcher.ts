@@ -28,15 +28,16 @@ export interface DispatcherOptions {
  *
  *     store ──lease──► running ──► runner ──results──► store.advance(results, lease) ──► running ─► …
  *
- * Results that arrive while a call is under way go with the next one. `leasing` counts the places that calls under way
- * may fill, so that two of them cannot take more than there is room for.
+ * Results that arrive while a call is under way go with the next one. What calls under way may take counts as taken, so
+ * that two of them cannot take more than there is room for; who is refused a lease for that reason gets it afterwards.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Map<number, LeasedTask>();
   readonly #runningByQueue = new Map<string, number>();
   #nextKey = 1;
-  #leasing = 0;
+  /** Of calls under way. */
+  readonly #requests = new Set<LeaseRequest>();
   /** Running tasks that may be what kills their owners; this host runs one of them at a time. */
   #quarantined = 0;
   #results: TaskResult[] = [];
@@ -57,29 +58,30 @@ export class Dispatcher {
   /** What may be leased along with another call; undefined: nothing. Pass the call's reply to `take`. */
   request(): LeaseRequest | undefined {
     if (this.#stopped) return undefined;
-    const total = this.#options.runner.room() - this.#leasing;
+    const { host, leaseMs, queues, runner } = this.#options;
+    const total = runner.room() - this.#promised((request) => request.total);
     if (total <= 0) return undefined;
-    this.#leasing += total;
-    const { host, leaseMs, queues } = this.#options;
     const lanes =
       queues && [...queues].map(([queue, limit]) => ({ queue, room: this.#roomOf(queue, limit) }));
-    return { owner: host, leaseMs, lanes, total, quarantined: this.#quarantined > 0 ? 0 : 1 };
+    const promised = this.#promised((request) => request.quarantined);
+    const quarantined = this.#quarantined + promised > 0 ? 0 : 1;
+    const request = { owner: host, leaseMs, lanes, total, quarantined };
+    this.#requests.add(request);
+    return request;
   }
 
   /** Runs the tasks that came with a call. `reply` undefined: the call failed. */
   take(request: LeaseRequest | undefined, reply: StoreReply<unknown> | undefined): void {
-    if (request) this.#leasing -= request.total;
+    if (request) this.#requests.delete(request);
     if (reply && reply.tasks.length > 0) this.#dispatch(reply.tasks);
+    this.#settle();
   }
 
   /** Leases what there is, now or as soon as there is room. */
   wake(): void {
-    if (this.#advancing) {
-      this.#wantsLease = true;
-      return;
-    }
-    const request = this.request();
+    const request = this.#advancing ? undefined : this.request();
     if (request) void this.#lease(request);
+    else if (this.#advancing || this.#requests.size > 0) this.#wantsLease = true;
   }
 
   async #lease(request: LeaseRequest): Promise<void> {
@@ -93,7 +95,16 @@ export class Dispatcher {
   }
 
   #roomOf(queue: string, limit: number): number {
-    return Math.max(0, limit - (this.#runningByQueue.get(queue) ?? 0));
+    const laneOf = (request: LeaseRequest) => request.lanes?.find((lane) => lane.queue === queue);
+    const promised = this.#promised((request) => laneOf(request)?.room ?? 0);
+    return Math.max(0, limit - (this.#runningByQueue.get(queue) ?? 0) - promised);
+  }
+
+  /** The sum over the requests of calls under way. */
+  #promised(partOf: (request: LeaseRequest) => number): number {
+    let sum = 0;
+    for (const request of this.#requests) sum += partOf(request);
+    return sum;
   }
 
   #dispatch(tasks: readonly LeasedTask[]): void {
@@ -163,7 +174,6 @@ export class Dispatcher {
   }
 
   #push(results: readonly TaskResult[]): void {
-    if (results.length === 0 && !this.#wantsLease) return;
     for (const result of results) this.#results.push(result);
     if (!this.#advancing) void this.#advance();
   }
@@ -186,6 +196,12 @@ export class Dispatcher {
       this.take(request, reply);
     }
     this.#advancing = false;
+    this.#settle();
+  }
+
+  /** What waited for the end of a call has its turn. */
+  #settle(): void {
+    if (this.#advancing) return;
     if (this.#wantsLease) {
       this.#wantsLease = false;
       this.wake();
@@ -246,8 +262,8 @@ export class Dispatcher {
   }
 
   #tellIdle(): void {
-    if (this.#idle && this.#running.size === 0 && !this.#advancing && this.#results.length === 0)
-      this.#idle();
+    const isBusy = this.#advancing || this.#requests.size > 0 || this.#results.length > 0;
+    if (this.#running.size === 0 && !isBusy) this.#idle?.();
   }
 }
 

@@ -66,7 +66,9 @@ export class Engine implements WorkflowEngine {
   readonly #submitter: Submitter;
   readonly #waiters: EndWaiters;
   readonly #timers: Background;
-  readonly #backgrounds: readonly Background[];
+  /** What goes on as long as tasks run: their timers and their leases. */
+  readonly #untilDrained: readonly Background[];
+  readonly #untilRefused: readonly Background[];
   #phase: 'starting' | 'running' | 'draining' = 'starting';
 
   constructor(options: EngineOptions) {
@@ -104,14 +106,15 @@ export class Engine implements WorkflowEngine {
     });
     const reconciler = background('reconciling executions', () => this.#reconcile());
     const sweeper = background('removing what is past its retention', () => this.#sweep());
-    this.#backgrounds = [this.#timers, leases, reconciler, sweeper];
+    this.#untilDrained = [this.#timers, leases];
+    this.#untilRefused = [reconciler, sweeper];
   }
 
   /** Begins to work on what the store holds. The runner has started. */
   start(): void {
     this.#phase = 'running';
     this.#store.onSignals((signals) => this.#onSignals(signals));
-    for (const background of this.#backgrounds) background.within(0);
+    for (const background of [...this.#untilDrained, ...this.#untilRefused]) background.within(0);
     this.#dispatcher.wake();
   }
 
@@ -123,10 +126,10 @@ export class Engine implements WorkflowEngine {
   /** Finishes what runs within `drainMs` and hands back the rest. The store and the runner stay open. */
   async drain(drainMs: number): Promise<{ readonly handedBack: number }> {
     this.refuse();
-    await Promise.all(this.#backgrounds.filter((each) => each !== this.#timers).map((each) => each.stop()));
+    await Promise.all(this.#untilRefused.map((each) => each.stop()));
     const deadline = new Promise<void>((resolve) => this.#options.clock.after(drainMs, resolve));
     await Promise.race([this.#dispatcher.drain(), deadline]);
-    await this.#timers.stop();
+    await Promise.all(this.#untilDrained.map((each) => each.stop()));
     const handedBack = this.#dispatcher.runningCount;
     await this.#dispatcher.release();
     this.#waiters.tellAll();

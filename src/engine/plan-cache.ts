@@ -13,7 +13,8 @@ export class PlanCache {
   constructor(history: HistoryStore, maxDefinitionBytes: number) {
     this.#history = history;
     this.#plans = new LRUCache({
-      maxSize: maxDefinitionBytes,
+      // Without a bound the library keeps everything or refuses; no definition is as small as this one.
+      maxSize: Math.max(1, maxDefinitionBytes),
       sizeCalculation: (plan) => plan.definitionBytes + 1,
     });
   }

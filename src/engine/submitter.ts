@@ -28,6 +28,8 @@ export class Submitter {
   readonly #submits: Batcher<SubmitCommand, SubmitOutcome>;
   readonly #starts: Batcher<StartCommand, StartOutcome>;
   #partition = 0;
+  /** Submissions that the store does not count yet. */
+  #underWay = 0;
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
@@ -50,11 +52,12 @@ export class Submitter {
 
   async submit(item: Submission): Promise<Submitted> {
     const { store, maxBacklog } = this.#options;
-    if (store.backlog >= maxBacklog) {
+    if (store.backlog + this.#underWay >= maxBacklog) {
       const message = `The backlog is full (${maxBacklog} unfinished executions). Try again later.`;
       throw new MillraceError('OVERLOADED', message, { retryAfterSeconds: 1 });
     }
     const command = this.#command(item);
+    this.#underWay += 1;
     const outcome = await this.#submits.add(command);
     switch (outcome.kind) {
       case 'accepted':
@@ -94,7 +97,9 @@ export class Submitter {
     const { clock, store, telemetry, partitions } = this.#options;
     this.#partition = (this.#partition + 1) % partitions;
     const begun = clock.monotonic();
-    const reply = await this.#leasing((request) => store.submit(commands, request));
+    const reply = await this.#leasing((request) => store.submit(commands, request)).finally(() => {
+      this.#underWay -= commands.length;
+    });
     const accepted = reply.outcomes.filter((outcome) => outcome.kind === 'accepted').length;
     const tell = (): void => telemetry.submitted(accepted, clock.monotonic() - begun);
     void reply.durable.then(tell, () => undefined);

@@ -18,6 +18,7 @@ export function presentable(thrown: unknown, log: Logger, requestId: string): Mi
     log.warn('request refused', { request_id: requestId, error_code: thrown.code, reason: thrown.message });
     return thrown;
   }
+  log.error('request failed', { request_id: requestId, error: thrown });
   return new MillraceError('INTERNAL_SERVER_ERROR', 'Internal server error', {
     context: { request_id: requestId },
   });

@@ -50,6 +50,7 @@ async function closeGracefully(server: Server, underWay: UnderWay, graceMs: numb
   const closed = new Promise((resolve) => server.close(resolve));
   await underWay.drained(graceMs);
   // Also those that never sent a request, which node:http does not count as idle.
+  server.closeAllConnections();
   await closed;
 }
 

@@ -1,15 +1,16 @@
 import type { LeaseRef } from './commands.js';
 import type { NodeError } from './errors.js';
 import { type ExecutionRecord, type Held, NodeRecord } from './execution-record.js';
-import type { HostId } from './ids.js';
+import type { ExecutionId, HostId } from './ids.js';
 import { QUARANTINE_DELIVERIES, Quarantine } from './quarantine.js';
 import { ReadyLanes } from './ready-lanes.js';
 import { isSatisfied, type NodeState } from './states.js';
 import { TimerHeap } from './timer-heap.js';
 
-/** What a timer is for: a delayed node, or (node -1) the deadline of an execution. */
+/** What a timer is for: a delayed node, or (node -1) the deadline of an execution. Timers outlast what they were set
+ * for, so they name the execution and do not hold it. */
 export interface Due {
-  readonly execution: ExecutionRecord;
+  readonly executionId: ExecutionId;
   readonly node: number;
   readonly at: number;
 }
@@ -88,7 +89,8 @@ export class ExecutionFlow {
 
   scheduleDeadline(execution: ExecutionRecord): void {
     if (execution.deadlineAt === undefined) return;
-    this.timers.push(execution.deadlineAt, { execution, node: DEADLINE, at: execution.deadlineAt });
+    const { executionId, deadlineAt } = execution;
+    this.timers.push(deadlineAt, { executionId, node: DEADLINE, at: deadlineAt });
   }
 
   /** A first attempt, or the next one, may be leased. */
@@ -147,7 +149,7 @@ export class ExecutionFlow {
   }
 
   scheduleDelayed(execution: ExecutionRecord, index: number, dueAt: number): void {
-    this.timers.push(dueAt, { execution, node: index, at: dueAt });
+    this.timers.push(dueAt, { executionId: execution.executionId, node: index, at: dueAt });
   }
 
   /** completed or skipped: counts for every successor, and may end the execution. */
@@ -205,7 +207,8 @@ export class ExecutionFlow {
       else if (node.state === 'pending' && node.waiting === 0) this.makeReady(execution, index, now);
       else if (node.state === 'delayed') {
         execution.delayed += 1;
-        this.scheduleDelayed(execution, index, node.dueAt ?? now);
+        node.dueAt ??= now;
+        this.scheduleDelayed(execution, index, node.dueAt);
       }
     }
     this.scheduleDeadline(execution);

@@ -87,8 +87,17 @@ export class ReadyLanes {
     return taken;
   }
 
-  queues(): Iterable<string> {
-    return this.#lanes.keys();
+  /** Hands out up to `room` nodes of all queues. The queue that fills the room is last the next time, so that no queue waits
+   * for another to run empty. */
+  takeInTurns(room: number, hand: (execution: ExecutionRecord, node: number) => void): void {
+    let left = room;
+    for (const [queue, lane] of [...this.#lanes]) {
+      if (left <= 0) return;
+      left -= this.take(queue, left, hand);
+      if (left > 0) continue;
+      this.#lanes.delete(queue);
+      this.#lanes.set(queue, lane);
+    }
   }
 
   /** When the nodes at the heads of the lines became ready, at the earliest; undefined: nothing is ready. */

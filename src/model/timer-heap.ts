@@ -1,5 +1,5 @@
-/** A binary min-heap of things that are due at a time. Entries are never removed early: whoever pops one checks whether
- * it still means anything, so that calling a timer off costs nothing. */
+/** A binary min-heap of things that are due at a time. No entry is removed alone before its time: whoever pops one checks
+ * whether it still means anything, so that calling a timer off costs nothing; `retain` clears away what was called off. */
 export class TimerHeap<T> {
   readonly #dueAt: number[] = [];
   readonly #items: T[] = [];
@@ -37,9 +37,24 @@ export class TimerHeap<T> {
     return top;
   }
 
-  #sink(dueAt: number, item: T): void {
+  /** Drops the entries that `isWanted` answers false to. Cost: one look at each entry. */
+  retain(isWanted: (item: T) => boolean): void {
+    let kept = 0;
+    for (const [index, item] of this.#items.entries()) {
+      if (!isWanted(item)) continue;
+      this.#move(index, kept);
+      kept += 1;
+    }
+    this.#dueAt.length = kept;
+    this.#items.length = kept;
+    for (let index = (kept >> 1) - 1; index >= 0; index--) {
+      this.#sink(this.#dueAt[index] as number, this.#items[index] as T, index);
+    }
+  }
+
+  #sink(dueAt: number, item: T, from = 0): void {
     const size = this.#items.length;
-    let index = 0;
+    let index = from;
     for (;;) {
       let child = 2 * index + 1;
       if (child >= size) break;

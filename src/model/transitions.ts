@@ -21,7 +21,7 @@ import type {
 } from './commands.js';
 import { deadLettersOf } from './dead-letter.js';
 import type { NodeError } from './errors.js';
-import { type Effects, ExecutionFlow, nodeAt, recount, waitingCount } from './execution-flow.js';
+import { type Due, type Effects, ExecutionFlow, nodeAt, recount, waitingCount } from './execution-flow.js';
 import {
   ExecutionRecord,
   type NodeRecord,
@@ -61,6 +61,8 @@ export interface PromoteOutcome {
   expired: number;
 }
 
+const LEAST_TIMERS_TO_CLEAR = 1024;
+
 /**
  * The state machine of executions: commands and the instant in, one outcome a command and `takeEffects` out. It reads
  * no clock and draws no random number, so the same calls give the same states.
@@ -77,6 +79,7 @@ export class Machine {
   readonly #flow = new ExecutionFlow();
   readonly #executions = new Map<ExecutionId, ExecutionRecord>();
   readonly #outbox = new Map<ExecutionId, OutboxEvent['kind']>();
+  #clearTimersAt = LEAST_TIMERS_TO_CLEAR;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -107,7 +110,17 @@ export class Machine {
   }
 
   takeEffects(): Effects {
+    this.#clearTimers();
     return this.#flow.takeEffects();
+  }
+
+  /** Most executions end long before their deadlines. Their timers go each time that the heap has doubled, so that it is at most
+   * twice as large as what is awaited, at a cost that is constant for each timer. */
+  #clearTimers(): void {
+    const { timers } = this.#flow;
+    if (timers.size < this.#clearTimersAt) return;
+    timers.retain((due) => this.#awaiting(due) !== undefined);
+    this.#clearTimersAt = Math.max(LEAST_TIMERS_TO_CLEAR, 2 * timers.size);
   }
 
   nextTimerAt(): number | undefined {
@@ -173,9 +186,10 @@ export class Machine {
       tasks.push(leasedTask(execution, index, node));
     };
     const { lanes, quarantine } = this.#flow;
+    const room = request.lanes && new Map(request.lanes.map((lane) => [lane.queue, lane.room]));
     const few = Math.min(request.quarantined, request.total);
-    for (const rank of quarantine.lanes()) takeFrom(rank, request, few - tasks.length, hand);
-    takeFrom(lanes, request, request.total - tasks.length, hand);
+    for (const rank of quarantine.lanes()) takeFrom(rank, room, few - tasks.length, hand);
+    takeFrom(lanes, room, request.total - tasks.length, hand);
     return tasks;
   }
 
@@ -326,17 +340,15 @@ export class Machine {
   promote(now: number): PromoteOutcome {
     const outcome: PromoteOutcome = { promoted: 0, completed: 0, expired: 0 };
     for (let due = this.#flow.timers.popDue(now); due; due = this.#flow.timers.popDue(now)) {
-      const { execution, node: index, at } = due;
-      if (execution.state !== 'running' || this.#executions.get(execution.executionId) !== execution)
-        continue;
+      const execution = this.#awaiting(due);
+      if (!execution) continue;
+      const { node: index } = due;
       if (index < 0) {
-        if (execution.deadlineAt !== at) continue;
         this.#expire(execution, now);
         outcome.expired += 1;
         continue;
       }
       const node = nodeAt(execution, index);
-      if (node.state !== 'delayed' || node.dueAt !== at) continue;
       execution.delayed -= 1;
       if (node.sleeping) {
         this.#flow.satisfy(execution, index, 'completed', now);
@@ -347,6 +359,15 @@ export class Machine {
       }
     }
     return outcome;
+  }
+
+  /** The execution that the timer still means something to. */
+  #awaiting({ executionId, node: index, at }: Due): ExecutionRecord | undefined {
+    const execution = this.#executions.get(executionId);
+    if (execution?.state !== 'running') return undefined;
+    if (index < 0) return execution.deadlineAt === at ? execution : undefined;
+    const node = execution.nodes[index];
+    return node?.state === 'delayed' && node.dueAt === at ? execution : undefined;
   }
 
   #expire(execution: ExecutionRecord, now: number): void {
@@ -500,17 +521,22 @@ export class Machine {
   }
 }
 
+/** `room`: of each queue, lowered by what is taken; undefined: every queue, the one that was served longest ago first. */
 function takeFrom(
   lanes: ReadyLanes,
-  request: LeaseRequest,
+  room: Map<string, number> | undefined,
   most: number,
   hand: (execution: ExecutionRecord, node: number) => void,
 ): void {
   let left = most;
-  if (request.lanes) {
-    for (const { queue, room } of request.lanes) left -= lanes.take(queue, Math.min(room, left), hand);
-  } else {
-    for (const queue of lanes.queues()) left -= lanes.take(queue, left, hand);
+  if (!room) {
+    lanes.takeInTurns(left, hand);
+    return;
+  }
+  for (const [queue, free] of room) {
+    const taken = lanes.take(queue, Math.min(free, left), hand);
+    room.set(queue, free - taken);
+    left -= taken;
   }
 }
 

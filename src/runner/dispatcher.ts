@@ -9,7 +9,7 @@ import type { ResultBatch } from './result-batch.js';
 import { type JobDesk, Supervisor } from './supervisor.js';
 import type { RunnerOutcome, RunnerStats, RunnerTask } from './task-runner.js';
 import { type CrewListener, ThreadCrew } from './thread-crew.js';
-import type { WorkerThread } from './worker-thread.js';
+import type { ThreadJob, WorkerThread } from './worker-thread.js';
 
 export interface DispatcherOptions {
   readonly pool: Piscina<ThreadStart, void>;
@@ -42,7 +42,7 @@ export class Dispatcher implements JobDesk, CrewListener {
   readonly #options: DispatcherOptions;
   readonly #common: ThreadCrew;
   readonly #solo: ThreadCrew;
-  readonly #jobs = new Map<number, Job>();
+  readonly #jobs = new Map<number, ThreadJob>();
   readonly #waiting = new JobQueue();
   readonly #waitingAlone = new JobQueue();
   readonly #supervisor: Supervisor;
@@ -79,7 +79,7 @@ export class Dispatcher implements JobDesk, CrewListener {
 
   run(tasks: readonly RunnerTask[]): void {
     for (const task of tasks) {
-      const job = new Job(task);
+      const job = new Job<WorkerThread>(task);
       this.#jobs.set(task.key, job);
       this.#queueOf(job).push(job);
     }
@@ -111,7 +111,7 @@ export class Dispatcher implements JobDesk, CrewListener {
   }
 
   answer(
-    job: Job,
+    job: ThreadJob,
     outcome: RunnerOutcome,
     times: { readonly queuedMs: number; readonly runMs: number },
   ): void {
@@ -119,7 +119,7 @@ export class Dispatcher implements JobDesk, CrewListener {
     this.#options.results.add({ key: job.task.key, outcome, queuedMs: times.queuedMs, runMs: times.runMs });
   }
 
-  requeue(job: Job): void {
+  requeue(job: ThreadJob): void {
     job.phase = 'waiting';
     this.#queueOf(job).pushFront(job);
     this.place();
@@ -173,7 +173,7 @@ export class Dispatcher implements JobDesk, CrewListener {
     this.place();
   }
 
-  #queueOf(job: Job): JobQueue {
+  #queueOf(job: ThreadJob): JobQueue {
     return job.alone ? this.#waitingAlone : this.#waiting;
   }
 

@@ -5,11 +5,12 @@ import { Job } from './job.js';
 import { JobQueue } from './job-queue.js';
 import type { RunnerTask } from './task-runner.js';
 import { planOf } from './testing/runner-fixture.js';
+import type { ThreadJob, WorkerThread } from './worker-thread.js';
 
 const plan = planOf({ id: 'a', handler: 'echo' });
 
-function jobOf(key: number): Job {
-  return new Job({ key, plan, alone: false } as RunnerTask);
+function jobOf(key: number): ThreadJob {
+  return new Job<WorkerThread>({ key, plan, alone: false } as RunnerTask);
 }
 
 test('a queue of jobs is a list from whose ends jobs come and go, without those that were dropped', () => {
@@ -17,7 +18,7 @@ test('a queue of jobs is a list from whose ends jobs come and go, without those 
   fc.assert(
     fc.property(steps, fc.nat(), (commands, pick) => {
       const queue = new JobQueue();
-      const model: Job[] = [];
+      const model: ThreadJob[] = [];
       for (const [key, command] of commands.entries()) {
         if (command === 'push') model.push(pushed(queue, jobOf(key), 'push'));
         else if (command === 'pushFront') model.unshift(pushed(queue, jobOf(key), 'pushFront'));
@@ -42,7 +43,7 @@ test('a long queue forgets what has had its turn', () => {
   assert.equal(queue.size, 0);
 });
 
-function pushed(queue: JobQueue, job: Job, how: 'push' | 'pushFront'): Job {
+function pushed(queue: JobQueue, job: ThreadJob, how: 'push' | 'pushFront'): ThreadJob {
   queue[how](job);
   return job;
 }

@@ -1,8 +1,8 @@
-import type { Job } from './job.js';
+import type { ThreadJob } from './worker-thread.js';
 
 /** Jobs that wait for a thread, first come first served. */
 export class JobQueue {
-  #jobs: Job[] = [];
+  #jobs: ThreadJob[] = [];
   #head = 0;
   #size = 0;
 
@@ -11,25 +11,25 @@ export class JobQueue {
     return this.#size;
   }
 
-  push(job: Job): void {
+  push(job: ThreadJob): void {
     this.#jobs.push(job);
     this.#size += 1;
   }
 
   /** For a job that had its turn before. */
-  pushFront(job: Job): void {
+  pushFront(job: ThreadJob): void {
     if (this.#head > 0) this.#jobs[--this.#head] = job;
     else this.#jobs.unshift(job);
     this.#size += 1;
   }
 
   /** The job stays in the list, marked as gone, until its turn. */
-  drop(job: Job): void {
+  drop(job: ThreadJob): void {
     job.phase = 'gone';
     this.#size -= 1;
   }
 
-  shift(): Job | undefined {
+  shift(): ThreadJob | undefined {
     while (this.#head < this.#jobs.length) {
       const job = this.#jobs[this.#head++];
       if (this.#head > KEPT_SPENT && this.#head * 2 > this.#jobs.length) this.#forgetSpent();

@@ -1,7 +1,6 @@
 import { monotonicMs } from './frames/thread-clock.js';
 import type { RunnerTask } from './task-runner.js';
 import type { Watched } from './watchdog.js';
-import type { WorkerThread } from './worker-thread.js';
 
 /**
  * A task from `run` to its answer, and a little longer: a thread is rid of it only once its handler has returned.
@@ -17,13 +16,13 @@ import type { WorkerThread } from './worker-thread.js';
  */
 export type JobPhase = 'waiting' | 'sent' | 'doubted' | 'leaving' | 'gone';
 
-export class Job implements Watched {
+export class Job<Thread> implements Watched {
   readonly task: RunnerTask;
   readonly givenAt: number = monotonicMs();
   phase: JobPhase = 'waiting';
   /** To be run with no other task in its thread: because the caller said so, or to see who is to blame. */
   alone: boolean;
-  thread: WorkerThread | undefined = undefined;
+  thread: Thread | undefined = undefined;
   slot = -1;
   ticket = 0;
   sentAt = 0;

@@ -162,6 +162,16 @@ describe('threads that die', () => {
     assert.ok(outcomes[1]?.kind === 'crashed' && outcomes[1].alone);
   });
 
+  test('also where the main thread was too busy to notice either', async (t) => {
+    const fixture = await startRunner(t, { files });
+    const done = fixture.task({ definition: { handler: 'echo', config: { done: true } } });
+    fixture.runner.run([done, fixture.task({ definition: { handler: 'exit' } })]);
+    await Promise.resolve();
+    const end = performance.now() + 300;
+    while (performance.now() < end);
+    assert.deepEqual(outputOf((await fixture.outcomes([done]))[0]), { done: true });
+  });
+
   test('a handler that exhausts the memory ends its thread only', async (t) => {
     const fixture = await startRunner(t, { files, memoryLimitMb: 32 });
     const [outcome] = await fixture.run(fixture.task({ definition: { handler: 'hog' } }));

@@ -4,17 +4,17 @@ import { monotonicMs } from './frames/thread-clock.js';
 import { Job } from './job.js';
 import type { RunnerOutcome, RunnerStats } from './task-runner.js';
 import { Watchdog } from './watchdog.js';
-import type { WorkerThread } from './worker-thread.js';
+import type { ThreadJob, WorkerThread } from './worker-thread.js';
 
 /** What the supervisor has done by the dispatcher. */
 export interface JobDesk {
   answer(
-    job: Job,
+    job: ThreadJob,
     outcome: RunnerOutcome,
     times: { readonly queuedMs: number; readonly runMs: number },
   ): void;
   /** Has the job run again, before others that wait. */
-  requeue(job: Job): void;
+  requeue(job: ThreadJob): void;
   /** How many jobs the other threads could take from this one. */
   roomBeside(thread: WorkerThread): number;
   /** Ends the thread and has another in its place. */
@@ -47,7 +47,7 @@ const MAX_RERUNS = 3;
 export class Supervisor {
   readonly #desk: JobDesk;
   readonly #abortGraceMs: number;
-  readonly #watchdog = new Watchdog<Job | WorkerThread>((item, now) => {
+  readonly #watchdog = new Watchdog<ThreadJob | WorkerThread>((item, now) => {
     if (item instanceof Job) this.#onJobDue(item, now);
     else this.#onThreadDue(item, now);
   });
@@ -64,13 +64,13 @@ export class Supervisor {
   }
 
   /** The job was sent to the thread just now. */
-  watch(job: Job, thread: WorkerThread): void {
+  watch(job: ThreadJob, thread: WorkerThread): void {
     this.#watchdog.set(job, job.sentAt + job.task.timeoutMs);
     if (thread.watchIndex === -1) this.#watchdog.set(thread, job.sentAt + STALL_MS);
   }
 
   /** The handler of the job returned. */
-  onReturn(job: Job, thread: WorkerThread, result: ThreadResult): void {
+  onReturn(job: ThreadJob, thread: WorkerThread, result: ThreadResult): void {
     const { phase } = job;
     const queuedMs = thread.startOf(job) - job.givenAt;
     this.#watchdog.clear(job);
@@ -88,7 +88,7 @@ export class Supervisor {
   }
 
   /** The caller gave up a job that is in a thread. */
-  abort(job: Job, thread: WorkerThread): void {
+  abort(job: ThreadJob, thread: WorkerThread): void {
     if (thread.withdraw(job)) {
       this.#watchdog.clear(job);
       job.phase = 'gone';
@@ -129,7 +129,7 @@ export class Supervisor {
     this.#watchdog.clear(thread);
   }
 
-  #onJobDue(job: Job, now: number): void {
+  #onJobDue(job: ThreadJob, now: number): void {
     const { thread } = job;
     if (thread === undefined) return;
     if (job.phase !== 'sent') {
@@ -142,7 +142,7 @@ export class Supervisor {
     else this.#onTimeout(job, thread, now);
   }
 
-  #onTimeout(job: Job, thread: WorkerThread, now: number): void {
+  #onTimeout(job: ThreadJob, thread: WorkerThread, now: number): void {
     fireSignal(job, thread);
     if (thread.currentJob() === job || isOnlyStarted(job, thread)) {
       this.#condemn(job, thread, now);
@@ -154,7 +154,7 @@ export class Supervisor {
   }
 
   /** Answers the time-out; the handler has its grace to return. */
-  #condemn(job: Job, thread: WorkerThread, now: number): void {
+  #condemn(job: ThreadJob, thread: WorkerThread, now: number): void {
     const startedAt = thread.startOf(job);
     this.#desk.answer(job, timedOut(job), { queuedMs: startedAt - job.givenAt, runMs: now - startedAt });
     job.phase = 'leaving';
@@ -199,8 +199,8 @@ export class Supervisor {
   }
 
   /** Takes all jobs out of a thread that has ended: those that it had not started run again, the others are answered. */
-  #takeStarted(thread: WorkerThread): readonly { readonly job: Job; readonly startedAt: number }[] {
-    const started: { job: Job; startedAt: number }[] = [];
+  #takeStarted(thread: WorkerThread): readonly { readonly job: ThreadJob; readonly startedAt: number }[] {
+    const started: { job: ThreadJob; startedAt: number }[] = [];
     for (const job of thread.jobs()) {
       this.#watchdog.clear(job);
       if (thread.withdraw(job)) {
@@ -214,16 +214,16 @@ export class Supervisor {
   }
 }
 
-function fireSignal(job: Job, thread: WorkerThread): void {
+function fireSignal(job: ThreadJob, thread: WorkerThread): void {
   thread.abort(job);
   job.ping = thread.ping();
 }
 
-function isOnlyStarted(job: Job, thread: WorkerThread): boolean {
+function isOnlyStarted(job: ThreadJob, thread: WorkerThread): boolean {
   return thread.jobs().every((other) => other === job || !thread.hasStarted(other));
 }
 
-function timedOut(job: Job): RunnerOutcome {
+function timedOut(job: ThreadJob): RunnerOutcome {
   return {
     kind: 'failed',
     fault: {

@@ -15,6 +15,9 @@ import type { Job } from './job.js';
 import type { ProgramBook } from './program-book.js';
 import type { Watched } from './watchdog.js';
 
+/** A job as threads hold it. */
+export type ThreadJob = Job<WorkerThread>;
+
 /** What a thread tells its owner. Called from the event loop, never from within a call to the thread. */
 export interface ThreadListener {
   onNotice(thread: WorkerThread, notice: ThreadNotice): void;
@@ -63,7 +66,7 @@ export class WorkerThread implements Watched {
   readonly #memory: ThreadMemory;
   readonly #port: MessagePort;
   readonly #ending = new AbortController();
-  readonly #jobs: (Job | undefined)[];
+  readonly #jobs: (ThreadJob | undefined)[];
   readonly #freeSlots: number[] = [];
   readonly #outgoing = new TaskFrameWriter();
   #lastPing = 0;
@@ -76,7 +79,7 @@ export class WorkerThread implements Watched {
     const slots = options.settings.concurrency;
     this.capacity = options.solo ? 1 : slots;
     this.#memory = createThreadMemory(slots);
-    this.#jobs = new Array<Job | undefined>(slots).fill(undefined);
+    this.#jobs = new Array<ThreadJob | undefined>(slots).fill(undefined);
     for (let slot = slots - 1; slot >= 0; slot--) this.#freeSlots.push(slot);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -95,18 +98,18 @@ export class WorkerThread implements Watched {
     return takesMore ? this.capacity - this.load : 0;
   }
 
-  jobs(): Job[] {
+  jobs(): ThreadJob[] {
     return this.#jobs.filter((job) => job !== undefined);
   }
 
   /** The job in a slot, where it is still the one of this ticket. */
-  jobAt(slot: number, ticket: number): Job | undefined {
+  jobAt(slot: number, ticket: number): ThreadJob | undefined {
     const job = this.#jobs[slot];
     return job?.ticket === ticket ? job : undefined;
   }
 
   /** Needs room. The job leaves with the next `flush`. */
-  send(job: Job, now: number): void {
+  send(job: ThreadJob, now: number): void {
     const slot = this.#freeSlots.pop();
     if (slot === undefined) throw new RangeError('the thread has no free slot');
     const { task } = job;
@@ -132,7 +135,7 @@ export class WorkerThread implements Watched {
   }
 
   /** Fires the signal of a job that has started. Leaves with the next `flush`. */
-  abort(job: Job): void {
+  abort(job: ThreadJob): void {
     this.#outgoing.addAbort(job.slot, job.ticket);
   }
 
@@ -149,30 +152,30 @@ export class WorkerThread implements Watched {
     this.#port.postMessage(frame, [frame.buffer]);
   }
 
-  hasStarted(job: Job): boolean {
+  hasStarted(job: ThreadJob): boolean {
     return hasStarted(this.#memory, job.slot, job.ticket);
   }
 
   /** `monotonicMs`, of a job that has started. */
-  startOf(job: Job): number {
+  startOf(job: ThreadJob): number {
     return this.#memory.startedAt[job.slot] ?? 0;
   }
 
   /** The job in whose first synchronous stretch the thread is now; undefined: in none, or in a later one. */
-  currentJob(): Job | undefined {
+  currentJob(): ThreadJob | undefined {
     const slot = currentSlot(this.#memory);
     return slot === undefined ? undefined : this.#jobs[slot];
   }
 
   /** Takes the job back; false: the thread has started it. */
-  withdraw(job: Job): boolean {
+  withdraw(job: ThreadJob): boolean {
     if (!withdrawTask(this.#memory, job.slot, job.ticket)) return false;
     this.release(job);
     return true;
   }
 
   /** Frees the job's slot. */
-  release(job: Job): void {
+  release(job: ThreadJob): void {
     this.#jobs[job.slot] = undefined;
     this.#freeSlots.push(job.slot);
     job.thread = undefined;

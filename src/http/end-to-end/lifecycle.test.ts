@@ -276,10 +276,7 @@ for (const backend of HTTP_BACKENDS) {
       await assertError(['GET', '/api/v1/nothing'], 404, 'NOT_FOUND');
       const wrong = await engine.call('PUT', `/api/v1/workflow/${id}`, {});
       assert.equal(wrong.status, 405);
-      assert.deepEqual(
-        new Set(wrong.headers.get('allow')?.split(/, */)),
-        new Set(['GET', 'HEAD', 'DELETE']),
-      );
+      assert.deepEqual(new Set(wrong.headers.get('allow')?.split(/, */)), new Set(['GET', 'HEAD', 'DELETE']));
     });
 
     test('who waits gets the present state when the time is over', async () => {

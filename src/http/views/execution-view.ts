@@ -44,9 +44,7 @@ function timesText(snapshot: ExecutionSnapshot): string {
 
 function nodeStatusesText(snapshot: ExecutionSnapshot, plan: Plan): string {
   const keys = nodeKeys(plan);
-  const fields = keys.map(
-    (key, index) => `${key}"${API_NODE_STATUS[stateOf(snapshot, index)]}"`,
-  );
+  const fields = keys.map((key, index) => `${key}"${API_NODE_STATUS[stateOf(snapshot, index)]}"`);
   return `{${fields.join(',')}}`;
 }
 

@@ -3,6 +3,8 @@ import type { RunnerOutcome, TaskFault } from '../task-runner.js';
 import { joinFrame, openFrame, type PayloadReader } from './byte-frame.js';
 import { FlatList } from './flat-list.js';
 
+export type { TaskFault } from '../task-runner.js';
+
 /** What a thread can say of a task: all but its own death. */
 export type ThreadOutcome = Exclude<RunnerOutcome, { kind: 'crashed' }>;
 
