@@ -83,7 +83,7 @@ module.exports = {
     ]),
     layer('config', 'the settings import model only', '^src/config\\.ts$', ['^src/model/']),
     layer('main', 'main imports compose and the settings', '^src/main\\.ts$', [
-      '^src/(compose|config)\\.ts$',
+      '^src/(compose|config|version)\\.ts$',
       '^src/model/',
     ]),
     layer('workers', 'workers import model, the frames and their own files', '^workers/', [

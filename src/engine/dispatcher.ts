@@ -43,7 +43,7 @@ export class Dispatcher {
   #results: TaskResult[] = [];
   #advancing = false;
   #wantsLease = false;
-  #stopped = false;
+  #leases = false;
   #idle: (() => void) | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -55,9 +55,15 @@ export class Dispatcher {
     return this.#running.size;
   }
 
+  /** Begins to lease. */
+  start(): void {
+    this.#leases = true;
+    this.wake();
+  }
+
   /** What may be leased along with another call; undefined: nothing. Pass the call's reply to `take`. */
   request(): LeaseRequest | undefined {
-    if (this.#stopped) return undefined;
+    if (!this.#leases) return undefined;
     const { host, leaseMs, queues, runner } = this.#options;
     const total = runner.room() - this.#promised((request) => request.total);
     if (total <= 0) return undefined;
@@ -170,7 +176,8 @@ export class Dispatcher {
       this.#options.telemetry.nodeEnded(handlerOf(task), statusOf(outcome), runMs);
       done.push({ task, owner: this.#options.host, outcome });
     }
-    this.#push(done);
+    if (done.length > 0) this.#push(done);
+    else this.wake();
   }
 
   #push(results: readonly TaskResult[]): void {
@@ -228,7 +235,7 @@ export class Dispatcher {
 
   /** Takes no more; resolves once nothing runs and every result is in the store. */
   drain(): Promise<void> {
-    this.#stopped = true;
+    this.#leases = false;
     return new Promise((resolve) => {
       this.#idle = resolve;
       this.#tellIdle();

@@ -115,7 +115,7 @@ export class Engine implements WorkflowEngine {
     this.#phase = 'running';
     this.#store.onSignals((signals) => this.#onSignals(signals));
     for (const background of [...this.#untilDrained, ...this.#untilRefused]) background.within(0);
-    this.#dispatcher.wake();
+    this.#dispatcher.start();
   }
 
   /** Takes no more submissions and no more tasks; `ready` turns false. */

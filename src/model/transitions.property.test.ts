@@ -12,7 +12,7 @@ describe('the machine, whatever is done to it', () => {
         const machine = new MachineWalk(plans);
         for (const step of walk) machine.take(step);
       }),
-      { numRuns: 400 },
+      { numRuns: 1500 },
     );
   });
 

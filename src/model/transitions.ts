@@ -94,6 +94,10 @@ export class Machine {
   get leasedTasks(): number {
     return this.#flow.held.size;
   }
+  /** Timers in memory; some may mean nothing any more. */
+  get timers(): number {
+    return this.#flow.timers.size;
+  }
 
   executions(): Iterable<ExecutionRecord> {
     return this.#executions.values();

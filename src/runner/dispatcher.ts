@@ -149,15 +149,19 @@ export class Dispatcher implements JobDesk, CrewListener {
 
   onReady(_thread: WorkerThread, notice: ThreadNotice & { kind: 'ready' }): void {
     this.#options.onReady(notice);
+    this.#options.results.handOnSoon();
     this.place();
   }
 
   onFrame(thread: WorkerThread, frame: ResultFrame): void {
+    const unanswered = this.#jobs.size;
     for (const result of frame.results) {
       const job = thread.jobAt(result.slot, result.ticket);
       if (job !== undefined) this.#supervisor.onReturn(job, thread, result);
     }
     if (frame.pong > 0) this.#supervisor.onPong(thread, frame.pong);
+    // Jobs that nobody waits for have left, or the thread is not blocked any more: room, and no result that tells of it.
+    if (this.#jobs.size === unanswered) this.#options.results.handOnSoon();
     this.place();
   }
 

@@ -6,6 +6,7 @@ import type { RunnerResult } from './task-runner.js';
  */
 export class ResultBatch {
   #results: RunnerResult[] = [];
+  #isDue = false;
   #listener: (results: readonly RunnerResult[]) => void = () => {};
   #isClosed = false;
 
@@ -14,8 +15,15 @@ export class ResultBatch {
   }
 
   add(result: RunnerResult): void {
-    if (this.#results.length === 0) setImmediate(() => this.#handOn());
     this.#results.push(result);
+    this.handOnSoon();
+  }
+
+  /** Calls the listener also where there is no result. */
+  handOnSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => this.#handOn());
   }
 
   close(): void {
@@ -25,6 +33,7 @@ export class ResultBatch {
   #handOn(): void {
     const results = this.#results;
     this.#results = [];
+    this.#isDue = false;
     if (!this.#isClosed) this.#listener(results);
   }
 }

@@ -14,7 +14,8 @@ export interface TaskRunner {
   run(tasks: readonly RunnerTask[]): void;
   /** Fires the AbortSignal of these tasks. They answer no result that matters any more. */
   abort(keys: readonly number[]): void;
-  /** One listener: the engine. Called with every result that arrived in one turn. Every task given to `run` and not
+  /** One listener: the engine. Called with every result that arrived in one turn, and with none where only room has
+   * become free: a thread came up, or a task that was aborted has returned. Every task given to `run` and not
    * aborted is answered exactly once. */
   onResults(listener: (results: readonly RunnerResult[]) => void): void;
   stats(): RunnerStats;

@@ -185,7 +185,11 @@ export interface NodeStatus {
   readonly finished_at: string | null;
   readonly due_at: string | null;
   readonly error: ShownError | null;
-  readonly failures: readonly { readonly attempt: number; readonly error: ShownError }[];
+  readonly failures: readonly {
+    readonly attempt: number;
+    readonly finished_at: string;
+    readonly error: ShownError;
+  }[];
 }
 
 /** The answer of GET /api/v1/workflow/{execution_id}?detail=nodes. */

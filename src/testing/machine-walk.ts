@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { LeasedTask, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
-import type { NodeError } from '../model/errors.js';
-import { createExecutionIdSource, type ExecutionId, type HostId } from '../model/ids.js';
+import type { ExecutionId, HostId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import type { ExecutionSnapshot, NodeSnapshot } from '../model/snapshot.js';
 import { hasEnded } from '../model/states.js';
 import { type IdempotencyRecord, Machine } from '../model/transitions.js';
+import { faultOf, seededIds } from './machine-fixture.js';
 import { NaiveMachine, type NaiveNode } from './naive-machine.js';
 import { planArbitrary } from './plan-fixtures.js';
-import { createSeededRandom } from './seeded-random.js';
 
 /** One thing that is done to a machine. Numbers choose among what there is at that moment, modulo how much. */
 export type Step =
@@ -108,11 +107,7 @@ export class MachineWalk {
   readonly answers: unknown[] = [];
   readonly #plans: readonly Plan[];
   readonly #naive = new NaiveMachine();
-  readonly #random = createSeededRandom(1);
-  readonly #ids = createExecutionIdSource(
-    () => this.#now,
-    (count) => Uint8Array.from({ length: count }, () => this.#random.integer(0, 255)),
-  );
+  readonly #ids = seededIds(() => this.#now);
   readonly #known: ExecutionId[] = [];
   /** Every task ever leased, the latest last. */
   readonly #leased: LeasedTask[] = [];
@@ -123,8 +118,10 @@ export class MachineWalk {
   #machine = this.#newMachine();
   #now = 1_000_000;
 
+  /** Begins with one execution of each plan under way. */
   constructor(plans: readonly Plan[]) {
     this.#plans = plans;
+    for (const _plan of plans) this.take({ kind: 'submit', trigger: true, key: undefined });
   }
 
   take(step: Step): void {
@@ -236,9 +233,7 @@ export class MachineWalk {
   }
 
   #result({ which, outcome, stale }: Extract<Step, { kind: 'result' }>): unknown {
-    // Mostly a recent task, as in life; at times any that was ever leased.
-    const recent = stale ? this.#leased : this.#leased.slice(-6);
-    const task = this.#pick(recent, which);
+    const task = this.#pick(stale ? this.#leased : this.#underWay(), which);
     if (!task) return 'nothing was leased';
     const result: TaskResult = {
       task,
@@ -260,7 +255,7 @@ export class MachineWalk {
   }
 
   #heartbeat({ which, owner }: Extract<Step, { kind: 'heartbeat' }>): unknown {
-    const task = this.#pick(this.#leased.slice(-4), which);
+    const task = this.#pick(which % 3 === 0 ? this.#leased : this.#underWay(), which);
     if (!task) return 'nothing was leased';
     const host = this.#pick(HOSTS, owner) as HostId;
     const outcome = this.#machine.heartbeat(host, task, LEASE_MS, this.#now);
@@ -391,6 +386,14 @@ export class MachineWalk {
     assert.equal(this.#machine.leasedTasks, leased);
   }
 
+  /** Tasks whose lease is in force. */
+  #underWay(): LeasedTask[] {
+    return this.#leased.filter((task) => {
+      const node = this.#naive.executions.get(task.executionId)?.nodes[task.node];
+      return node?.lease !== undefined && node.fence === task.fence;
+    });
+  }
+
   #onOne(which: number, act: (id: ExecutionId) => unknown): unknown {
     const id = this.#pick(this.#known, which);
     return id === undefined ? 'nothing was submitted' : act(id);
@@ -399,10 +402,6 @@ export class MachineWalk {
   #pick<T>(items: readonly T[], which: number): T | undefined {
     return items[which % Math.max(1, items.length)];
   }
-}
-
-export function faultOf(code: string): NodeError {
-  return { code, message: `it failed with ${code}`, category: 'handler' };
 }
 
 function outcomeOf(outcome: Outcome, seed: number): TaskOutcome {
@@ -435,7 +434,7 @@ interface Compared {
   readonly deadlineAt?: number | undefined;
 }
 
-function pick({ state, params, startedAt, finishedAt, deadlineAt }: Compared): unknown {
+function pick({ state, params, startedAt, finishedAt, deadlineAt }: Compared): object {
   return { state, params, startedAt, finishedAt, deadlineAt };
 }
 

@@ -283,8 +283,8 @@ export class NaiveMachine {
     this.#arm(execution, now);
     for (const node of execution.nodes) {
       if (satisfied(node)) continue;
-      const { fence, config: kept, doubtful } = node;
-      Object.assign(node, freshNode(), { fence, config: kept, doubtful });
+      const { fence, config: kept } = node;
+      Object.assign(node, freshNode(), { fence, config: kept });
     }
     settle(execution, now);
     return 'redriven';
