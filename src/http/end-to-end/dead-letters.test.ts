@@ -29,11 +29,11 @@ for (const backend of HTTP_BACKENDS) {
       });
     };
     const assertGone = async (letter: DeadLetterEntry) => {
-      for (const call of [
-        ['POST', `${DLQ}/${letter.id}/retry`],
-        ['DELETE', `${DLQ}/${letter.id}`],
-      ] as const) {
-        const reply = await engine.call(...call);
+      const replies = [
+        await engine.call('POST', `${DLQ}/${letter.id}/retry`),
+        await engine.call('DELETE', `${DLQ}/${letter.id}`),
+      ];
+      for (const reply of replies) {
         assert.equal(reply.status, 404, reply.text);
         assert.equal(reply.json.error.error_code, 'DLQ_ENTRY_NOT_FOUND');
       }

@@ -150,11 +150,14 @@ for (const backend of HTTP_BACKENDS) {
         { id: 'beside', handler: 'gate', dependencies: ['first'], config: { gate } },
       ]);
       await engine.journal.until({ execution: beside, event: 'entered' });
-      const crashing = await engine.run([{ id: 'exit', handler: 'exit', retry: { max_attempts: 2 } }]);
-      assert.equal(crashing.status, 'FAILED');
-      assert.equal(crashing.nodes.exit?.error?.error_code, 'WORKER_CRASHED');
-      assert.equal(crashing.nodes.exit?.attempt, 2);
+      const exiting = await engine.begin([{ id: 'exit', handler: 'exit', retry: { max_attempts: 2 } }]);
+      // Who shared the thread runs again, on one of its own.
+      await engine.journal.until({ execution: beside, event: 'entered' }, 2);
       await engine.journal.openGate(gate);
+      const crashed = await engine.ended(exiting);
+      assert.equal(crashed.status, 'FAILED');
+      assert.equal(crashed.nodes.exit?.error?.error_code, 'WORKER_CRASHED');
+      assert.equal(crashed.nodes.exit?.attempt, 2);
       const { status, nodes } = await engine.ended(beside);
       assert.equal(status, 'COMPLETED');
       assert.equal(nodes.beside?.attempt, 1);
