@@ -53,7 +53,7 @@ ${table(
 )}
 
 What is no proper HTTP request is refused by the server itself, without JSON: 400, 408 where its body does not arrive
-within \`REQUEST_TIMEOUT_SECONDS\`, 431 where its head is over 16 KiB.
+within \`REQUEST_TIMEOUT_SECONDS\`, 431 where its head is too long (16 KiB; with uWebSockets.js 4 KiB where it arrives in pieces).
 
 ## Errors of nodes and executions
 

@@ -52,7 +52,7 @@ export function deadLettersOf(snapshot: ExecutionSnapshot, plan: Plan): DeadLett
       handler: vertex.handler,
       error: node.error,
       attempts: node.attempt,
-      queuedAt: node.queuedAt ?? snapshot.createdAt,
+      queuedAt: node.firstQueuedAt ?? node.queuedAt ?? snapshot.createdAt,
       failedAt,
     });
   }

@@ -98,6 +98,7 @@ export class ExecutionFlow {
     const node = nodeAt(execution, index);
     node.state = 'ready';
     node.dueAt = undefined;
+    if (node.queuedAt !== undefined) node.firstQueuedAt ??= node.queuedAt;
     node.queuedAt = now;
     if (node.attempt === 0) node.attempt = 1;
     this.touchNode(execution, index, node);

@@ -25,6 +25,8 @@ export class NodeRecord {
   held: Held | undefined = undefined;
   host: HostId | undefined = undefined;
   queuedAt: number | undefined = undefined;
+  /** Where it became ready more than once: the first time. */
+  firstQueuedAt: number | undefined = undefined;
   startedAt: number | undefined = undefined;
   finishedAt: number | undefined = undefined;
   dueAt: number | undefined = undefined;
@@ -152,6 +154,7 @@ export function snapshotNode(node: NodeRecord): NodeSnapshot {
     ...(node.alone && { alone: true }),
     ...(node.host !== undefined && { host: node.host }),
     ...(node.queuedAt !== undefined && { queuedAt: node.queuedAt }),
+    ...(node.firstQueuedAt !== undefined && { firstQueuedAt: node.firstQueuedAt }),
     ...(node.startedAt !== undefined && { startedAt: node.startedAt }),
     ...(node.finishedAt !== undefined && { finishedAt: node.finishedAt }),
     ...(node.dueAt !== undefined && { dueAt: node.dueAt }),
@@ -202,6 +205,7 @@ export function nodeFromSnapshot(snapshot: NodeSnapshot): NodeRecord {
   node.alone = snapshot.alone ?? false;
   node.host = snapshot.host as HostId | undefined;
   node.queuedAt = snapshot.queuedAt;
+  node.firstQueuedAt = snapshot.firstQueuedAt;
   node.startedAt = snapshot.startedAt;
   node.finishedAt = snapshot.finishedAt;
   node.dueAt = snapshot.dueAt;

@@ -25,7 +25,10 @@ export interface NodeSnapshot {
   /** A worker thread died under it: it shares its next thread with no other task. */
   readonly alone?: boolean;
   readonly host?: string;
+  /** When it became ready, the latest time. */
   readonly queuedAt?: number;
+  /** Where it became ready more than once: the first time. */
+  readonly firstQueuedAt?: number;
   readonly startedAt?: number;
   readonly finishedAt?: number;
   /** delayed: when it becomes ready (or, sleeping, completed). */

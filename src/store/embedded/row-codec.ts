@@ -72,6 +72,7 @@ type NodeFields = [
   output: Nullable<Uint8Array>,
   failures: Nullable<FailureFields[]>,
   configOverride: Nullable<Uint8Array>,
+  firstQueuedAt: Nullable<number>,
 ];
 type HeadFields = [
   workflowId: string,
@@ -276,16 +277,18 @@ function nodeFields(node: NodeRecord): NodeFields {
     node.output,
     node.failures?.map(failureFields),
     node.configOverride,
+    node.firstQueuedAt,
   ];
 }
 
 function nodeFromFields(fields: NodeFields): NodeSnapshot {
   const [state, fence, attempt, deliveries, flags, host, queuedAt, startedAt, finishedAt, dueAt] = fields;
-  const [error, output, failures, configOverride] = fields.slice(10) as [
+  const [error, output, failures, configOverride, firstQueuedAt] = fields.slice(10) as [
     Nullable<ErrorFields>,
     Nullable<Uint8Array>,
     Nullable<FailureFields[]>,
     Nullable<Uint8Array>,
+    Nullable<number>,
   ];
   return {
     state: known(NODE_STATES[state]),
@@ -296,6 +299,7 @@ function nodeFromFields(fields: NodeFields): NodeSnapshot {
     ...((flags & ALONE) !== 0 && { alone: true }),
     ...present('host', host),
     ...present('queuedAt', queuedAt),
+    ...present('firstQueuedAt', firstQueuedAt),
     ...present('startedAt', startedAt),
     ...present('finishedAt', finishedAt),
     ...present('dueAt', dueAt),
