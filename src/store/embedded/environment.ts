@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { mkdir, open as openFile, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -221,27 +221,4 @@ async function writeDescription(directory: string, description: Description): Pr
 
 function sizeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
-}
-
-/** For tests and tools: the description beside the data. */
-export function describeStore(directory: string): { readonly format: number; readonly storeId: string } {
-  return parseDescription(readFileSync(join(directory, DESCRIPTION_FILE), 'utf8'), directory);
-}
-
-/** Resolves once all that was written until now is synced; rejects with STORE_UNAVAILABLE. */
-export function committed(environment: Environment): Promise<void> {
-  // It is no promise, only something to await.
-  return Promise.resolve(environment.root.committed).then(() => undefined, storeUnavailable);
-}
-
-export function unavailable(cause: unknown): MillraceError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : '';
-  return new MillraceError('STORE_UNAVAILABLE', `the store cannot write to its disk${reason}`, {
-    retryAfterSeconds: 1,
-    cause,
-  });
-}
-
-export function storeUnavailable(cause: unknown): never {
-  throw unavailable(cause);
 }
