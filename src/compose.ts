@@ -15,6 +15,7 @@ import type { HostId } from './model/ids.js';
 import { createSubmissionParser } from './model/parse-submission.js';
 import { createPiscinaRunner } from './runner/piscina-runner.js';
 import type { TaskRunner } from './runner/task-runner.js';
+import { HandlersBroken } from './runner/thread-crew.js';
 import { lockDirectory } from './store/embedded/directory-lock.js';
 import { EmbeddedHistoryStore } from './store/embedded/embedded-history-store.js';
 import { EmbeddedStateStore } from './store/embedded/embedded-state-store.js';
@@ -56,7 +57,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   const stores = await openStores(config, clock, log, closers);
   const runner = createRunner(config, log);
   closers.push(() => runner.close());
-  await runner.start();
+  await runner.start().catch(explainBrokenHandlers);
   // Metrics ask the engine for its depths, and the engine tells the metrics what it does.
   const metrics = createMetrics({
     knowsHandler: (handler) => runner.handlers.has(handler),
@@ -158,6 +159,11 @@ function createRunner(config: Config, log: Logger): TaskRunner {
     },
     onLog: ({ level, message, ...fields }) => log[level](message, fields),
   });
+}
+
+/** A file of handlers is the operator's to put right. */
+function explainBrokenHandlers(error: unknown): never {
+  throw error instanceof HandlersBroken ? new ConfigError(`HANDLERS_DIR: ${error.message}`) : error;
 }
 
 async function createServer(config: Config, options: HttpServerOptions): Promise<HttpServer> {

@@ -15,17 +15,11 @@ const END_WITHIN_SECONDS = 60;
 
 for (const backend of HTTP_BACKENDS) {
   describe(`the process (${backend})`, { concurrency: false }, () => {
-    const settingsOf = (journal: Journal): Settings => ({
-      HTTP_BACKEND: backend,
-      HANDLERS_DIR: journal.handlersDir,
-      LOG_LEVEL: 'warn',
-      WORKER_THREADS: '1',
-    });
+    const settings = { HTTP_BACKEND: backend };
 
     test('killed in the middle of a run it goes on where it was', async (t) => {
-      const { journal, dataDir } = await createDirectories(t);
-      const settings = settingsOf(journal);
-      const first = await startProcess(t, { dataDir, settings });
+      const { journal, start } = await createMachine(t);
+      const first = await start(settings);
       const nodes = [
         { id: 'done', handler: 'record', config: { n: 1 } },
         { id: 'held', handler: 'gate', dependencies: ['done'], config: { gate: 'after-the-kill' } },
@@ -40,7 +34,7 @@ for (const backend of HTTP_BACKENDS) {
       assert.equal(before.node_statuses.done, 'COMPLETED');
       await first.kill();
 
-      const second = await startProcess(t, { dataDir, settings });
+      const second = await start(settings);
       const recovered = createApiClient(second.baseUrl);
       await journal.until({ execution: executionId, event: 'entered' }, 2);
       const running = await recovered.status(executionId);
@@ -58,9 +52,8 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('asked to stop under load it exits with 0, and nothing is lost', async (t) => {
-      const { journal, dataDir } = await createDirectories(t);
-      const settings = settingsOf(journal);
-      const first = await startProcess(t, { dataDir, settings });
+      const { journal, start } = await createMachine(t);
+      const first = await start(settings);
       const definition = {
         name: 'load',
         dag: {
@@ -87,7 +80,7 @@ for (const backend of HTTP_BACKENDS) {
       const { length: enteredBefore } = journal.entries({ event: 'entered' });
       assert.equal(journal.entries({ event: 'left' }).length, enteredBefore);
 
-      const second = await startProcess(t, { dataDir, settings });
+      const second = await start(settings);
       const recovered = createApiClient(second.baseUrl);
       for (const id of acknowledged) {
         await recovered.ended(id, END_WITHIN_SECONDS);
@@ -101,9 +94,8 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('a second signal ends it at once, and the next start goes on', async (t) => {
-      const { journal, dataDir } = await createDirectories(t);
-      const settings = settingsOf(journal);
-      const first = await startProcess(t, { dataDir, settings });
+      const { journal, start } = await createMachine(t);
+      const first = await start(settings);
       const definition = {
         name: 'held',
         dag: { nodes: [{ id: 'held', handler: 'gate', config: { gate: 'next-start' } }] },
@@ -115,7 +107,7 @@ for (const backend of HTTP_BACKENDS) {
       process.kill(first.pid, 'SIGTERM');
       assert.deepEqual(await stopped, { code: 143, signal: null });
       await journal.openGate('next-start');
-      const second = await startProcess(t, { dataDir, settings });
+      const second = await start(settings);
       const recovered = createApiClient(second.baseUrl);
       await recovered.ended(executionId, END_WITHIN_SECONDS);
       assert.equal((await recovered.status(executionId)).status, 'COMPLETED');
@@ -135,8 +127,8 @@ for (const backend of HTTP_BACKENDS) {
 
 describe('a start that cannot be', () => {
   test('is refused for a data directory that another process holds', async (t) => {
-    const { dataDir } = await createDirectories(t);
-    const holder = await startProcess(t, { dataDir, settings: { LOG_LEVEL: 'warn' } });
+    const { dataDir, start } = await createMachine(t);
+    const holder = await start();
     const refusal = await refusedStart({}, dataDir);
     assert.match(refusal, new RegExp(`STORE_IN_USE[^]*is in use by process ${holder.pid}`));
     assertPlain(refusal);
@@ -172,30 +164,30 @@ describe('a start that cannot be', () => {
   });
 });
 
-interface Directories {
+interface Machine {
   readonly journal: Journal;
   readonly dataDir: string;
+  /** A process on this data directory, with these handlers. */
+  start(settings?: Settings): Promise<EngineProcess>;
 }
 
-/** Removed after the test, once the engines that were started in it are gone. */
-async function createDirectories(context: TestContext): Promise<Directories> {
+/** Its processes end with the test, and its directories go after them. */
+async function createMachine(context: TestContext): Promise<Machine> {
   const journal = await Journal.create();
   const dataDir = await mkdtemp(path.join(tmpdir(), 'millrace-process-'));
+  const engines: EngineProcess[] = [];
   context.after(async () => {
+    await Promise.all(engines.map((engine) => engine.kill()));
     await journal.remove();
     await rm(dataDir, { recursive: true, force: true });
   });
-  return { journal, dataDir };
-}
-
-/** Killed after the test, if it lives then. */
-async function startProcess(
-  context: TestContext,
-  options: { readonly dataDir: string; readonly settings: Settings },
-): Promise<EngineProcess> {
-  const engine = await startEngineProcess({ from: 'source', ...options });
-  context.after(() => engine.kill());
-  return engine;
+  const start = async (settings: Settings = {}): Promise<EngineProcess> => {
+    const own = { HANDLERS_DIR: journal.handlersDir, LOG_LEVEL: 'warn', WORKER_THREADS: '1' };
+    const engine = await startEngineProcess({ from: 'source', dataDir, settings: { ...own, ...settings } });
+    engines.push(engine);
+    return engine;
+  };
+  return { journal, dataDir, start };
 }
 
 /** What a process that exits with 1 before it is ready has told. */

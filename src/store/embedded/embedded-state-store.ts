@@ -142,7 +142,7 @@ export class EmbeddedStateStore implements StateStore {
   /** Resolves once all that was changed until now is synced. */
   durable(): Promise<void> {
     if (this.#dirty.length > 0 || this.#parked.length > 0) return this.#commit.request();
-    return this.#commit.current();
+    return this.#commit.settled();
   }
 
   async submit(commands: readonly SubmitCommand[], lease?: LeaseRequest): Promise<StoreReply<SubmitOutcome>> {

@@ -102,6 +102,19 @@ describe('group commit', () => {
     assert.equal(writes.length, 1);
   });
 
+  test('settled() waits for what was called for, too, and calls for none', async () => {
+    const { commit, writes, written } = createFixture();
+    await commit.settled();
+    assert.equal(writes.length, 0);
+    void commit.request();
+    const settled = commit.settled();
+    const write = await written(1);
+    assert.equal(await isSettled(settled), false);
+    write.finish();
+    await settled;
+    assert.equal(writes.length, 1);
+  });
+
   test('close commits what there is', async () => {
     const { commit, written } = createFixture();
     const closed = commit.close();

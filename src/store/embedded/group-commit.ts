@@ -64,6 +64,11 @@ export class GroupCommit {
     return this.#running ? this.#current : Promise.resolve();
   }
 
+  /** Resolves once every commit that is under way or was called for is synced. Calls for none. */
+  settled(): Promise<void> {
+    return this.#next?.promise ?? this.current();
+  }
+
   /** Commits what there is and takes no more. Rejects where that commit fails; it is not tried again. */
   async close(): Promise<void> {
     if (this.#closed) return;
