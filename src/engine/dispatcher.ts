@@ -8,7 +8,7 @@ import type { Logger } from './logger.js';
 import type { NodeEndStatus, Telemetry } from './telemetry.js';
 
 export interface DispatcherOptions {
-  readonly store: StateStore;
+  readonly store: Pick<StateStore, 'lease' | 'advance'>;
   readonly runner: TaskRunner;
   readonly completer: Completer;
   readonly telemetry: Telemetry;

@@ -7,10 +7,10 @@ import type { HistoryStore } from '../store/history-store.js';
 
 /** Compiled plans by workflow, bounded by the bytes of their definitions; what is not there is compiled from the record. */
 export class PlanCache {
-  readonly #history: HistoryStore;
+  readonly #history: Pick<HistoryStore, 'definition'>;
   readonly #plans: LRUCache<WorkflowId, Plan>;
 
-  constructor(history: HistoryStore, maxDefinitionBytes: number) {
+  constructor(history: Pick<HistoryStore, 'definition'>, maxDefinitionBytes: number) {
     this.#history = history;
     this.#plans = new LRUCache({
       // Without a bound the library keeps everything or refuses; no definition is as small as this one.

@@ -9,8 +9,8 @@ import type { Telemetry } from './telemetry.js';
 import type { Submission, Submitted } from './workflow-engine.js';
 
 export interface SubmitterOptions {
-  readonly store: StateStore;
-  readonly dispatcher: Dispatcher;
+  readonly store: Pick<StateStore, 'backlog' | 'submit' | 'start'>;
+  readonly dispatcher: Pick<Dispatcher, 'request' | 'take'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly partitions: number;

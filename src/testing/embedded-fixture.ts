@@ -1,111 +1,123 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
-import type { LeasedTask, LeaseRequest, StoreSignal, TaskOutcome } from '../model/commands.js';
-import type { ExecutionId } from '../model/ids.js';
-import type { Plan } from '../model/plan.js';
+import { join } from 'node:path';
+import type { Clock } from '../model/clock.js';
 import { EmbeddedHistoryStore } from '../store/embedded/embedded-history-store.js';
-import { EmbeddedStateStore } from '../store/embedded/embedded-state-store.js';
+import {
+  EmbeddedStateStore,
+  type EmbeddedStateStoreOptions,
+} from '../store/embedded/embedded-state-store.js';
 import { type Environment, openEnvironment } from '../store/embedded/environment.js';
-import { HOST, jsonOf, NO_PARAMS, seededIds } from './machine-fixture.js';
+import type { StoreSubject } from './conformance/subject.js';
 import { SimulatedClock } from './simulated-clock.js';
 
-export const DAY_MS = 86_400_000;
-export const RETENTION_MS = 30 * DAY_MS;
-export const PENDING_TTL_MS = 40 * DAY_MS;
+export const LEASE_MS = 1000;
+export const MAX_DELIVERIES = 3;
 export const PARK_AFTER_MS = 600_000;
-export const MAX_DELIVERIES = 5;
+export const RETENTION_MS = 30 * 86_400_000;
+export const PENDING_TTL_MS = 30 * 86_400_000;
+const COMMIT_RETRY_MS = 500;
 
-const ALL: Omit<LeaseRequest, 'total'> = { owner: HOST, leaseMs: 15_000, lanes: undefined, quarantined: 1 };
+export async function temporaryDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'millrace-store-'));
+}
 
-/** The embedded stores on a directory of their own, with a clock that the test moves. */
-export class EmbeddedFixture {
-  readonly clock: SimulatedClock;
-  readonly directory: string;
+export function removeDirectory(directory: string): Promise<void> {
+  return rm(directory, { recursive: true, force: true });
+}
+
+export interface EmbeddedFixture {
   readonly environment: Environment;
   readonly store: EmbeddedStateStore;
   readonly history: EmbeddedHistoryStore;
-  readonly signals: StoreSignal[] = [];
-  readonly #ids: { next(partition: number): ExecutionId };
+  /** Commits that failed so far. */
+  readonly failures: readonly unknown[];
+  readonly recoveries: () => number;
+  close(): Promise<void>;
+}
 
-  private constructor(directory: string, environment: Environment, clock: SimulatedClock) {
-    this.directory = directory;
-    this.environment = environment;
-    this.clock = clock;
-    this.#ids = seededIds(() => clock.now(), clock.now() % 0x7fffffff);
-    this.store = new EmbeddedStateStore({
+export interface EmbeddedFixtureOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  /** Puts something between the store and its environment. */
+  readonly wrap?: (environment: Environment) => Environment;
+  readonly settings?: Partial<EmbeddedStateStoreOptions>;
+}
+
+export async function openEmbedded(options: EmbeddedFixtureOptions): Promise<EmbeddedFixture> {
+  const { directory, clock, wrap = (environment) => environment, settings } = options;
+  const opened = await openEnvironment(directory, { storeId: 'fixture', now: clock.now() });
+  const environment = wrap(opened);
+  const failures: unknown[] = [];
+  let recoveries = 0;
+  try {
+    const store = new EmbeddedStateStore({
       environment,
       clock,
-      leaseMs: ALL.leaseMs,
+      leaseMs: LEASE_MS,
       maxDeliveries: MAX_DELIVERIES,
       maxExecutionBytes: 1 << 20,
       parkAfterMs: PARK_AFTER_MS,
-      commitRetryMs: 10,
-      onCommitFailure: () => undefined,
-      onCommitRecovery: () => undefined,
+      commitRetryMs: COMMIT_RETRY_MS,
+      onCommitFailure: (error) => failures.push(error),
+      onCommitRecovery: () => {
+        recoveries += 1;
+      },
+      ...settings,
     });
-    this.store.onSignals((signals) => this.signals.push(...signals));
-    this.history = new EmbeddedHistoryStore({
+    const history = new EmbeddedHistoryStore({
       environment,
       clock,
-      state: this.store,
+      state: store,
       retentionMs: RETENTION_MS,
       pendingTtlMs: PENDING_TTL_MS,
     });
-  }
-
-  static async open(directory?: string, clock = new SimulatedClock()): Promise<EmbeddedFixture> {
-    const place = directory ?? (await mkdtemp(path.join(tmpdir(), 'millrace-embedded-')));
-    const environment = await openEnvironment(place, { storeId: 'fixture', now: clock.now() });
-    try {
-      return new EmbeddedFixture(place, environment, clock);
-    } catch (error) {
-      await environment.close();
-      throw error;
-    }
-  }
-
-  /** What a process would find that starts after this one was killed now, if nothing is being written. */
-  async afterKill(): Promise<EmbeddedFixture> {
-    const place = await mkdtemp(path.join(tmpdir(), 'millrace-embedded-'));
-    await cp(this.directory, place, { recursive: true });
-    return EmbeddedFixture.open(place, this.clock);
-  }
-
-  async close(): Promise<void> {
-    await this.store.close();
-    await rm(this.directory, { recursive: true, force: true });
-  }
-
-  nextId(): ExecutionId {
-    return this.#ids.next(0);
-  }
-
-  /** Submits, and resolves once that is durable. */
-  async submit(plan: Plan, options: { readonly trigger?: boolean } = {}): Promise<ExecutionId> {
-    const executionId = this.nextId();
-    const command = { executionId, plan, params: NO_PARAMS, trigger: options.trigger ?? true };
-    await (await this.store.submit([command])).durable;
-    return executionId;
-  }
-
-  async lease(total = 1000, quarantined = 1000): Promise<readonly LeasedTask[]> {
-    return (await this.store.lease({ ...ALL, total, quarantined })).tasks;
-  }
-
-  async advance(task: LeasedTask, outcome: TaskOutcome): Promise<void> {
-    await (await this.store.advance([{ task, owner: HOST, outcome }])).durable;
-  }
-
-  /** Runs everything that is ready, and what becomes so, to its end. */
-  async runAll(outcomeOf: (task: LeasedTask) => TaskOutcome = outputOfNode): Promise<void> {
-    for (let tasks = await this.lease(); tasks.length > 0; tasks = await this.lease()) {
-      for (const task of tasks) await this.advance(task, outcomeOf(task));
-    }
+    return {
+      environment,
+      store,
+      history,
+      failures,
+      recoveries: () => recoveries,
+      close: () => store.close(),
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
   }
 }
 
-/** Completed, with the node's id as output. */
-export function outputOfNode(task: LeasedTask): TaskOutcome {
-  return { kind: 'completed', output: jsonOf({ node: task.plan.nodes[task.node]?.id }) };
+/** Runs `check` with an empty directory, which is then removed. */
+export async function withDirectory(check: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await temporaryDirectory();
+  try {
+    await check(directory);
+  } finally {
+    await removeDirectory(directory);
+  }
+}
+
+/** An embedded store in a directory of its own, with a clock that stands still, for the conformance suite. */
+export async function createEmbeddedSubject(): Promise<StoreSubject> {
+  const directory = await temporaryDirectory();
+  const clock = new SimulatedClock();
+  const open = async (): Promise<StoreSubject> => {
+    const { store, history, environment } = await openEmbedded({ directory, clock });
+    return {
+      store,
+      leaseMs: LEASE_MS,
+      maxDeliveries: MAX_DELIVERIES,
+      now: () => clock.now(),
+      advance: async (ms) => clock.advance(ms),
+      recorded: async (id) => (await history.read([id]))[0],
+      crash: async () => {
+        await environment.close();
+        return open();
+      },
+      close: async () => {
+        await store.close();
+        await removeDirectory(directory);
+      },
+    };
+  };
+  return open();
 }

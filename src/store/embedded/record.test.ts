@@ -3,25 +3,25 @@ import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import type { ExecutionId } from '../../model/ids.js';
 import type { ExecutionSummary } from '../../model/snapshot.js';
+import { faultOf, NO_PARAMS } from '../../testing/machine-fixture.js';
+import { chainOf } from '../../testing/plan-fixtures.js';
 import {
   DAY_MS,
-  EmbeddedFixture,
   PARK_AFTER_MS,
   PENDING_TTL_MS,
   RETENTION_MS,
-} from '../../testing/embedded-fixture.js';
-import { faultOf, NO_PARAMS } from '../../testing/machine-fixture.js';
-import { chainOf } from '../../testing/plan-fixtures.js';
+  StoreOnDisk,
+} from '../../testing/store-on-disk.js';
 import type { ExecutionQuery } from '../history-store.js';
 
-async function opened(context: TestContext): Promise<EmbeddedFixture> {
-  const fixture = await EmbeddedFixture.open();
+async function opened(context: TestContext): Promise<StoreOnDisk> {
+  const fixture = await StoreOnDisk.open();
   context.after(() => fixture.close());
   return fixture;
 }
 
 async function listAll(
-  fixture: EmbeddedFixture,
+  fixture: StoreOnDisk,
   query: Omit<ExecutionQuery, 'before'>,
 ): Promise<ExecutionSummary[]> {
   const found: ExecutionSummary[] = [];
@@ -38,11 +38,7 @@ async function listAll(
 const ENDS = ['completed', 'failed', 'cancelled', 'pending', 'running', 'parked'] as const;
 
 /** One execution, brought to where it is wanted; `name` makes its workflow. */
-async function bring(
-  fixture: EmbeddedFixture,
-  name: string,
-  end: (typeof ENDS)[number],
-): Promise<ExecutionId> {
+async function bring(fixture: StoreOnDisk, name: string, end: (typeof ENDS)[number]): Promise<ExecutionId> {
   const id = await fixture.submit(chainOf(1, { name }), { trigger: end !== 'pending' && end !== 'parked' });
   if (end === 'cancelled') await (await fixture.store.cancel([id])).durable;
   if (end === 'completed') await fixture.runAll();
@@ -92,7 +88,7 @@ describe('lists', () => {
       }[],
       limit: number,
     ): Promise<void> {
-      const fixture = await EmbeddedFixture.open();
+      const fixture = await StoreOnDisk.open();
       try {
         const all: { id: ExecutionId; name: string; state: string; at: number }[] = [];
         for (const [name, end] of executions) {

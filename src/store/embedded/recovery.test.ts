@@ -2,30 +2,25 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { MillraceError } from '../../model/errors.js';
 import { type ExecutionId, uuidToBytes } from '../../model/ids.js';
-import {
-  EmbeddedFixture,
-  MAX_DELIVERIES,
-  outputOfNode,
-  PARK_AFTER_MS,
-} from '../../testing/embedded-fixture.js';
 import { faultOf, jsonOf } from '../../testing/machine-fixture.js';
 import { chainOf, planOf, rowOf } from '../../testing/plan-fixtures.js';
+import { MAX_DELIVERIES, outputOfNode, PARK_AFTER_MS, StoreOnDisk } from '../../testing/store-on-disk.js';
 
-async function opened(context: TestContext): Promise<EmbeddedFixture> {
-  const fixture = await EmbeddedFixture.open();
+async function opened(context: TestContext): Promise<StoreOnDisk> {
+  const fixture = await StoreOnDisk.open();
   context.after(() => fixture.close());
   return fixture;
 }
 
 /** The store as the next process finds it. */
-async function killed(context: TestContext, fixture: EmbeddedFixture): Promise<EmbeddedFixture> {
+async function killed(context: TestContext, fixture: StoreOnDisk): Promise<StoreOnDisk> {
   await fixture.store.durable();
   const next = await fixture.afterKill();
   context.after(() => next.close());
   return next;
 }
 
-async function statesOf(fixture: EmbeddedFixture, id: ExecutionId): Promise<string[]> {
+async function statesOf(fixture: StoreOnDisk, id: ExecutionId): Promise<string[]> {
   const [hot] = await fixture.store.read([id]);
   const [snapshot] = hot ? [hot] : await fixture.history.read([id]);
   return [snapshot?.state ?? 'gone', ...(snapshot?.nodes ?? []).map((node) => node.state)];
