@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../model/clock.js';
 import type {
   AdvanceOutcome,
@@ -18,12 +17,9 @@ import type {
   SubmitOutcome,
   TaskResult,
 } from '../../model/commands.js';
-import { compilePlan } from '../../model/compile-plan.js';
 import { parseDeadLetterId } from '../../model/dead-letter.js';
-import type { WorkflowDefinition } from '../../model/definition.js';
-import { MillraceError } from '../../model/errors.js';
 import type { ExecutionRecord, StoredMarks } from '../../model/execution-record.js';
-import { type ExecutionId, type HostId, uuidToBytes, type WorkflowId } from '../../model/ids.js';
+import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { DeadLetter, ExecutionSnapshot } from '../../model/snapshot.js';
 import { hasEnded } from '../../model/states.js';
@@ -37,13 +33,13 @@ import type {
   StoreStats,
 } from '../state-store.js';
 import { DeadLetterTable } from './dead-letter-table.js';
+import { DefinitionTable } from './definition-table.js';
 import type { Environment } from './environment.js';
 import { faultOfCommit } from './failed-commits.js';
 import { GroupCommit } from './group-commit.js';
 import { HotRows } from './hot-rows.js';
 import { IdempotencyTable } from './idempotency-table.js';
 import { RecordTables } from './record-tables.js';
-import { decodeText } from './row-codec.js';
 import { storeUnavailable, unavailable } from './unavailable.js';
 
 export interface EmbeddedStateStoreOptions {
@@ -62,7 +58,6 @@ export interface EmbeddedStateStoreOptions {
 
 const COMMIT_KEY = Buffer.from('commit');
 const MAX_FAILURES_KEPT = 50;
-const KNOWN_DEFINITIONS = 10_000;
 
 /** Changes of one commit, to be given back where it fails. */
 interface Drained {
@@ -93,10 +88,7 @@ export class EmbeddedStateStore implements StateStore {
   readonly #records: RecordTables;
   readonly #deadLetters: DeadLetterTable;
   readonly #idempotency: IdempotencyTable;
-  readonly #knownDefinitions = new LRUCache<WorkflowId, true>({ max: KNOWN_DEFINITIONS });
-  /** Removed, or about to be: the table may still show them. */
-  readonly #forgottenDefinitions = new Set<WorkflowId>();
-  #newDefinitions = new Map<WorkflowId, Plan>();
+  readonly #definitions: DefinitionTable;
   #dirty: ExecutionRecord[] = [];
   #parked: ExecutionRecord[] = [];
   #announcedTimerAt = Number.POSITIVE_INFINITY;
@@ -110,6 +102,7 @@ export class EmbeddedStateStore implements StateStore {
     this.#records = new RecordTables(options.environment);
     this.#deadLetters = new DeadLetterTable(options.environment, options.clock);
     this.#idempotency = new IdempotencyTable(options.environment);
+    this.#definitions = new DefinitionTable(options.environment);
     this.#machine = new Machine({
       idempotency: this.#idempotency,
       maxExecutionBytes: options.maxExecutionBytes,
@@ -149,7 +142,7 @@ export class EmbeddedStateStore implements StateStore {
     this.#refuseWhileFailing();
     const now = this.#clock.now();
     const outcomes = commands.map((command) => {
-      this.#keepDefinition(command.plan);
+      this.#definitions.keep(command.plan);
       return this.#machine.submit(command, now);
     });
     return this.#reply(outcomes, lease, now);
@@ -221,7 +214,7 @@ export class EmbeddedStateStore implements StateStore {
     const outcome = this.#machine.restore(command, { maxDeliveries: this.#options.maxDeliveries, now });
     const execution = this.#machine.find(executionId);
     if (outcome !== 'restored' || !execution) return outcome;
-    this.#keepDefinition(command.plan);
+    this.#definitions.keep(command.plan);
     execution.stored.recorded = this.#records.summary(executionId) !== undefined;
     if (older) {
       // Its rows are on disk: all nodes are written over them.
@@ -318,12 +311,7 @@ export class EmbeddedStateStore implements StateStore {
   forgetDefinitions(ids: ReadonlySet<WorkflowId>): ReadonlySet<WorkflowId> {
     const unused = new Set(ids);
     for (const execution of this.#machine.executions()) unused.delete(execution.plan.workflowId);
-    for (const id of this.#newDefinitions.keys()) unused.delete(id);
-    for (const id of unused) {
-      this.#knownDefinitions.delete(id);
-      this.#forgottenDefinitions.add(id);
-    }
-    return unused;
+    return this.#definitions.forget(unused);
   }
 
   async #reply<T>(
@@ -377,22 +365,12 @@ export class EmbeddedStateStore implements StateStore {
     if (signals.length > 0) this.#listener(signals);
   }
 
-  #keepDefinition(plan: Plan): void {
-    if (this.#knownDefinitions.get(plan.workflowId)) return;
-    this.#knownDefinitions.set(plan.workflowId, true);
-    const forgotten = this.#forgottenDefinitions.delete(plan.workflowId);
-    if (!forgotten && this.#options.environment.definitions.doesExist(uuidToBytes(plan.workflowId))) return;
-    this.#newDefinitions.set(plan.workflowId, plan);
-  }
-
   async #write(commit: number): Promise<void> {
-    const definitions = this.#newDefinitions;
-    this.#newDefinitions = new Map();
+    const giveBackDefinitions = this.#definitions.write();
     const drained = this.#drain(commit);
     const parked = this.#drainParked(commit);
     let forgetIdempotency: () => void;
     try {
-      for (const plan of definitions.values()) this.#records.putDefinition(plan);
       for (const { execution, nodes } of drained) this.#writeExecution(execution, nodes);
       for (const { execution } of parked) this.#moveToRecord(execution);
       forgetIdempotency = this.#idempotency.write();
@@ -400,7 +378,8 @@ export class EmbeddedStateStore implements StateStore {
       number.writeBigUInt64BE(BigInt(commit));
       await this.#options.environment.root.put(COMMIT_KEY, number);
     } catch (error) {
-      this.#giveBack(drained, definitions);
+      giveBackDefinitions();
+      this.#giveBack(drained);
       for (const { execution, before } of parked) Object.assign(execution.stored, before);
       throw await faultOfCommit(error);
     }
@@ -457,8 +436,7 @@ export class EmbeddedStateStore implements StateStore {
     execution.stored.recorded = true;
   }
 
-  #giveBack(drained: readonly Drained[], definitions: ReadonlyMap<WorkflowId, Plan>): void {
-    for (const [id, plan] of definitions) this.#newDefinitions.set(id, plan);
+  #giveBack(drained: readonly Drained[]): void {
     for (const { execution, nodes, before } of drained) {
       Object.assign(execution.stored, before);
       this.#machine.giveBackChanges(execution, nodes);
@@ -490,13 +468,10 @@ export class EmbeddedStateStore implements StateStore {
   }
 
   #load(): void {
-    const plans = new Map<string, Plan>();
-    const planOf = (workflowId: string): Plan => {
-      let plan = plans.get(workflowId);
-      if (!plan) {
-        plan = this.#loadPlan(workflowId);
-        plans.set(workflowId, plan);
-      }
+    const plans = new Map<WorkflowId, Plan>();
+    const planOf = (workflowId: WorkflowId): Plan => {
+      const plan = plans.get(workflowId) ?? this.#definitions.load(workflowId);
+      plans.set(workflowId, plan);
       return plan;
     };
     const now = this.#clock.now();
@@ -509,11 +484,5 @@ export class EmbeddedStateStore implements StateStore {
       execution.stored.revision = snapshot.revision;
     }
     this.#settle();
-  }
-
-  #loadPlan(workflowId: string): Plan {
-    const row = this.#options.environment.definitions.get(uuidToBytes(workflowId));
-    if (!row) throw new MillraceError('STORE_DAMAGED', `the definition of workflow ${workflowId} is missing`);
-    return compilePlan(JSON.parse(decodeText(row)) as WorkflowDefinition);
   }
 }
