@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { MachineWalk, plansArbitrary, stepArbitrary } from '../testing/machine-walk.js';
+import { MachineWalk } from '../testing/machine-walk.js';
+import { plansArbitrary, stepArbitrary } from '../testing/walk-steps.js';
 
 const steps = fc.array(stepArbitrary, { minLength: 10, maxLength: 90, size: 'max' });
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { jsonOf, MachineFixture, NO_PARAMS } from '../testing/machine-fixture.js';
-import { planArbitrary, planOf, rowOf } from '../testing/plan-fixtures.js';
+import { planArbitrary } from '../testing/plan-arbitrary.js';
+import { planOf, rowOf } from '../testing/plan-fixtures.js';
 import { createSeededRandom } from '../testing/seeded-random.js';
 import type { LeasedTask } from './commands.js';
 

@@ -106,6 +106,7 @@ export async function createEmbeddedSubject(): Promise<StoreSubject> {
       store,
       leaseMs: LEASE_MS,
       maxDeliveries: MAX_DELIVERIES,
+      leasesOutliveCrash: false,
       now: () => clock.now(),
       advance: async (ms) => clock.advance(ms),
       recorded: async (id) => (await history.read([id]))[0],

@@ -1,103 +1,16 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
-import type { LeasedTask, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
+import type { LeasedTask, LeaseRequest, TaskResult } from '../model/commands.js';
 import type { ExecutionId, HostId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
-import type { ExecutionSnapshot, NodeSnapshot } from '../model/snapshot.js';
+import type { ExecutionSnapshot } from '../model/snapshot.js';
 import { hasEnded } from '../model/states.js';
 import { type IdempotencyRecord, Machine } from '../model/transitions.js';
-import { faultOf, seededIds } from './machine-fixture.js';
-import { NaiveMachine, type NaiveNode } from './naive-machine.js';
-import { planArbitrary } from './plan-fixtures.js';
+import { seededIds } from './machine-fixture.js';
+import { type NaiveExecution, NaiveMachine } from './naive-machine.js';
+import { told, toldNaively } from './walk-comparison.js';
+import { chosen, HOSTS, KEY_TTL_MS, LEASE_MS, outcomeOf, type Step } from './walk-steps.js';
 
-/** One thing that is done to a machine. Numbers choose among what there is at that moment, modulo how much. */
-export type Step =
-  | { readonly kind: 'submit'; readonly trigger: boolean; readonly key: number | undefined }
-  | { readonly kind: 'start' | 'cancel' | 'acknowledge' | 'revive'; readonly which: number }
-  | { readonly kind: 'lease'; readonly total: number; readonly few: boolean; readonly lanes: boolean }
-  | { readonly kind: 'result'; readonly which: number; readonly outcome: Outcome; readonly stale: boolean }
-  | { readonly kind: 'heartbeat'; readonly which: number; readonly owner: number }
-  | { readonly kind: 'pass'; readonly ms: number }
-  | { readonly kind: 'redrive'; readonly which: number; readonly node: number; readonly config: boolean }
-  | { readonly kind: 'restart' };
-type Outcome = 'completed' | 'skipped' | 'failed' | 'retry' | 'uncounted' | 'sleep' | 'lost' | 'released';
-
-const OUTCOMES: readonly Outcome[] = [
-  ...(['completed', 'completed', 'completed', 'completed', 'completed', 'skipped', 'failed'] as const),
-  ...(['retry', 'uncounted', 'sleep', 'lost', 'released'] as const),
-];
-const QUEUES = ['default', 'slow'];
-const HOSTS = ['host-a', 'host-b'] as readonly string[] as readonly HostId[];
-const LEASE_MS = 60;
-const KEY_TTL_MS = 200;
-export const MAX_DELIVERIES = 4;
-/** Every interval but a time-out is a multiple of ten, so that no timer is due at the instant of a deadline. */
-const TIMEOUTS = [undefined, 95, 405];
-
-export const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('submit' as const),
-      trigger: fc.boolean(),
-      key: fc.option(fc.nat(3), { nil: undefined }),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constantFrom(
-        'start' as const,
-        'start' as const,
-        'cancel' as const,
-        'acknowledge' as const,
-        'revive' as const,
-      ),
-      which: fc.nat(),
-    }),
-  },
-  {
-    weight: 10,
-    arbitrary: fc.record({
-      kind: fc.constant('lease' as const),
-      total: fc.nat(4),
-      few: fc.boolean(),
-      lanes: fc.boolean(),
-    }),
-  },
-  {
-    weight: 16,
-    arbitrary: fc.record({
-      kind: fc.constant('result' as const),
-      which: fc.nat(),
-      outcome: fc.constantFrom(...OUTCOMES),
-      stale: fc.nat(5).map((draw) => draw === 0),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('heartbeat' as const), which: fc.nat(), owner: fc.nat(1) }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(10, 20, 60, 100) }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('redrive' as const),
-      which: fc.nat(),
-      node: fc.nat(),
-      config: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
-);
-
-export const plansArbitrary: fc.Arbitrary<readonly Plan[]> = fc.array(
-  planArbitrary({ maxNodes: 6, queues: QUEUES, timeouts: TIMEOUTS }),
-  { minLength: 1, maxLength: 3 },
-);
+const MAX_DELIVERIES = 4;
 
 /**
  * Does the same to a machine and to the naive one, and compares them after each step. What the machine answered is kept
@@ -184,7 +97,7 @@ export class MachineWalk {
 
   #submit({ trigger, key }: Extract<Step, { kind: 'submit' }>): unknown {
     const executionId = this.#ids.next(0);
-    const plan = this.#pick(this.#plans, this.#known.length);
+    const plan = chosen(this.#plans, this.#known.length);
     assert.ok(plan);
     const bodyHash = `body-${this.#known.length % 2}`;
     const command = {
@@ -212,7 +125,7 @@ export class MachineWalk {
 
   #lease({ total, few, lanes }: Extract<Step, { kind: 'lease' }>): unknown {
     const request: LeaseRequest = {
-      owner: this.#pick(HOSTS, total) as HostId,
+      owner: chosen(HOSTS, total) as HostId,
       leaseMs: LEASE_MS,
       lanes: lanes ? [{ queue: 'slow', room: 2 }] : undefined,
       total,
@@ -233,12 +146,12 @@ export class MachineWalk {
   }
 
   #result({ which, outcome, stale }: Extract<Step, { kind: 'result' }>): unknown {
-    const task = this.#pick(stale ? this.#leased : this.#underWay(), which);
+    const task = chosen(stale ? this.#leased : this.#underWay(), which);
     if (!task) return 'nothing was leased';
     const result: TaskResult = {
       task,
-      owner: this.#pick(HOSTS, 0) as HostId,
-      outcome: outcomeOf(outcome, which),
+      owner: chosen(HOSTS, 0) as HostId,
+      outcome: outcomeOf(outcome, which, MAX_DELIVERIES),
     };
     const before = this.#machine.read(task.executionId);
     const answer = this.#machine.advance(result, this.#now);
@@ -255,9 +168,9 @@ export class MachineWalk {
   }
 
   #heartbeat({ which, owner }: Extract<Step, { kind: 'heartbeat' }>): unknown {
-    const task = this.#pick(which % 3 === 0 ? this.#leased : this.#underWay(), which);
+    const task = chosen(which % 3 === 0 ? this.#leased : this.#underWay(), which);
     if (!task) return 'nothing was leased';
-    const host = this.#pick(HOSTS, owner) as HostId;
+    const host = chosen(HOSTS, owner) as HostId;
     const outcome = this.#machine.heartbeat(host, task, LEASE_MS, this.#now);
     assert.equal(outcome, this.#naive.heartbeat(host, task, LEASE_MS, this.#now));
     return outcome;
@@ -290,7 +203,7 @@ export class MachineWalk {
 
   /** The record takes what the outbox has of one execution. */
   #acknowledge(which: number): unknown {
-    const event = this.#pick(this.#machine.takeOutbox(100), which);
+    const event = chosen(this.#machine.takeOutbox(100), which);
     if (!event) return 'the outbox is empty';
     const { snapshot } = event;
     const id = snapshot.executionId;
@@ -365,10 +278,7 @@ export class MachineWalk {
       const snapshot = this.#machine.read(id);
       const naive = this.#naive.executions.get(id);
       assert.ok(snapshot && naive, `execution ${id} is there`);
-      assert.deepEqual(
-        { ...pick(snapshot), nodes: snapshot.nodes.map(pickNode) },
-        { ...pick(naive), nodes: naive.nodes.map(pickNaiveNode) },
-      );
+      assert.deepEqual(told(snapshot), toldNaively(naive));
       for (const node of naive.nodes) {
         if (node.state === 'ready') ready += 1;
         if (node.lease) leased += 1;
@@ -395,70 +305,12 @@ export class MachineWalk {
   }
 
   #onOne(which: number, act: (id: ExecutionId) => unknown): unknown {
-    const id = this.#pick(this.#known, which);
+    const id = chosen(this.#known, which);
     return id === undefined ? 'nothing was submitted' : act(id);
   }
-
-  #pick<T>(items: readonly T[], which: number): T | undefined {
-    return items[which % Math.max(1, items.length)];
-  }
 }
 
-function outcomeOf(outcome: Outcome, seed: number): TaskOutcome {
-  const output = seed % 4 === 0 ? {} : { output: Buffer.from(`{"seed":${seed}}`) };
-  const delayMs = (seed % 5) * 10;
-  const error = faultOf('HANDLER_ERROR');
-  switch (outcome) {
-    case 'completed':
-      return { kind: 'completed', ...output };
-    case 'failed':
-      return { kind: 'failed', error };
-    case 'retry':
-    case 'uncounted':
-      return { kind: 'retry', delayMs, error, countsAttempt: outcome === 'retry' };
-    case 'sleep':
-      return { kind: 'sleep', delayMs, ...output };
-    case 'lost':
-      return { kind: 'lost', error, maxDeliveries: MAX_DELIVERIES };
-    case 'skipped':
-    case 'released':
-      return { kind: outcome };
-  }
-}
-
-interface Compared {
-  readonly state: string;
-  readonly params: Uint8Array;
-  readonly startedAt?: number | undefined;
-  readonly finishedAt?: number | undefined;
-  readonly deadlineAt?: number | undefined;
-}
-
-function pick({ state, params, startedAt, finishedAt, deadlineAt }: Compared): object {
-  return { state, params, startedAt, finishedAt, deadlineAt };
-}
-
-function pickNode(node: NodeSnapshot): unknown {
-  return {
-    state: node.state,
-    fence: node.fence,
-    attempt: node.attempt,
-    deliveries: node.deliveries,
-    sleeping: node.sleeping ?? false,
-    alone: node.alone ?? false,
-    dueAt: node.dueAt,
-    output: node.output,
-    errorCode: node.error?.code,
-    config: node.configOverride,
-  };
-}
-
-function pickNaiveNode(node: NaiveNode): unknown {
-  const { state, fence, attempt, deliveries, sleeping, alone, dueAt, output, errorCode, config } = node;
-  return { state, fence, attempt, deliveries, sleeping, alone, dueAt, output, errorCode, config };
-}
-
-function naiveOf(snapshot: ExecutionSnapshot, plan: Plan): Parameters<NaiveMachine['executions']['set']>[1] {
+function naiveOf(snapshot: ExecutionSnapshot, plan: Plan): NaiveExecution {
   return {
     plan,
     state: snapshot.state,

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { compilePlan } from '../model/compile-plan.js';
 import type { Plan } from '../model/plan.js';
 
@@ -44,30 +43,4 @@ export function chainOf(length: number, rest: Omit<PlanSpec, 'nodes'> = {}): Pla
 /** `width` nodes without dependencies. */
 export function rowOf(width: number, rest: Omit<PlanSpec, 'nodes'> = {}): Plan {
   return planOf({ ...rest, nodes: Array.from({ length: width }, (_, index) => ({ id: `n${index}` })) });
-}
-
-/** Random DAGs: each node depends on any of those before it. */
-export function planArbitrary(options: {
-  readonly maxNodes: number;
-  readonly queues?: readonly string[];
-  /** Time-outs to choose from; undefined: none. */
-  readonly timeouts?: readonly (number | undefined)[];
-}): fc.Arbitrary<Plan> {
-  const { maxNodes, queues = ['default'], timeouts = [undefined] } = options;
-  const node = fc.record({
-    parents: fc.array(fc.nat(), { maxLength: 3 }),
-    queue: fc.constantFrom(...queues),
-  });
-  return fc
-    .tuple(fc.array(node, { minLength: 1, maxLength: maxNodes }), fc.constantFrom(...timeouts))
-    .map(([nodes, timeoutMs]) =>
-      planOf({
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        nodes: nodes.map(({ parents, queue }, index) => ({
-          id: `n${index}`,
-          on: index === 0 ? [] : [...new Set(parents.map((parent) => `n${parent % index}`))],
-          queue,
-        })),
-      }),
-    );
 }

@@ -109,43 +109,72 @@ for (const backend of HTTP_BACKENDS) {
       await assertGone(first);
     });
 
-    test('a redrive arms the deadline again, and revives every dead node', async () => {
-      const gate = 'late';
+    const lateWorkflow = (gate: string, timeoutSeconds: number) => {
       const held = (id: string) => ({ id, handler: 'gate', config: { gate } });
-      const nodes = [
-        held('a'),
-        held('b'),
-        { id: 'join', handler: 'record', dependencies: ['a', 'b'], config: { a: '{{ a.passed }}' } },
-      ];
-      const id = await engine.begin({ name: 'late', timeout_seconds: 0.4, dag: { nodes } });
-      const late = async () => {
-        const { error, node_statuses } = await engine.ended(id);
-        assert.equal(error?.error_code, 'WORKFLOW_TIMEOUT');
-        assert.deepEqual(node_statuses, { a: 'FAILED', b: 'FAILED', join: 'CANCELLED' });
-        const letters = await engine.deadLetters(id);
-        assert.equal(letters.length, 2);
-        return letters[0] as DeadLetterEntry;
+      const join = {
+        id: 'join',
+        handler: 'record',
+        dependencies: ['a', 'b'],
+        config: { a: '{{ a.passed }}' },
       };
-      await retry(await late());
-      const again = await late();
+      return { name: 'late', timeout_seconds: timeoutSeconds, dag: { nodes: [held('a'), held('b'), join] } };
+    };
+    /** One of the two dead letters that the deadline makes of such a workflow. */
+    const letterOfLate = async (id: string) => {
+      const { error, node_statuses } = await engine.ended(id);
+      assert.equal(error?.error_code, 'WORKFLOW_TIMEOUT');
+      assert.deepEqual(node_statuses, { a: 'FAILED', b: 'FAILED', join: 'CANCELLED' });
+      const [letter, ...others] = await engine.deadLetters(id);
+      assert.ok(letter);
+      assert.equal(others.length, 1);
+      return letter;
+    };
+
+    test('the redrive of one dead letter revives every dead node', async () => {
+      const gate = 'late';
+      const id = await engine.begin(lateWorkflow(gate, 1.5));
+      const letter = await letterOfLate(id);
       await engine.journal.openGate(gate);
-      await retry(again);
+      await retry(letter);
       assert.equal((await engine.ended(id)).status, 'COMPLETED');
       assert.deepEqual((await engine.outputs(id)).join.config, { a: true });
       assert.deepEqual(await engine.deadLetters(id), []);
     });
 
-    test('an execution that was redriven can be cancelled, and its letter is gone', async () => {
-      const id = await engine.begin([
-        { id: 'a', handler: 'flaky', retry: { max_attempts: 1, initial_interval_ms: 3_600_000 } },
-      ]);
-      await engine.ended(id);
-      const letter = await onlyLetter(id);
-      await retry(letter, { config: { code: 'AGAIN' } });
-      await engine.ended(id);
-      const again = await onlyLetter(id);
-      assert.equal(again.error_detail.error_code, 'AGAIN');
-      await assertGone(letter);
+    test('a redrive arms the deadline again', async () => {
+      const id = await engine.begin(lateWorkflow('never-opened', 0.2));
+      const first = await letterOfLate(id);
+      await retry(first);
+      const second = await letterOfLate(id);
+      assert.notEqual(second.id, first.id);
+    });
+
+    test('cancelled or completed after its redrive, an execution cannot be redriven again', async () => {
+      const gate = 'completed-in-the-end';
+      const broken = { id: 'broken', handler: 'flaky', retry: FAILS_ONCE };
+      const redriven = async (gateName: string) => {
+        const held = { id: 'held', handler: 'gate', dependencies: ['broken'], config: { gate: gateName } };
+        const id = await engine.begin([broken, held]);
+        await engine.ended(id);
+        const letter = await onlyLetter(id);
+        await retry(letter, { config: { failures: 0 } });
+        await engine.journal.until({ execution: id, event: 'entered', node: 'held' });
+        await assertGone(letter);
+        return { id, letter };
+      };
+      const cancelled = await redriven('never-opened');
+      await engine.call('DELETE', `/api/v1/workflow/${cancelled.id}`);
+      assert.deepEqual((await engine.ended(cancelled.id)).node_statuses, {
+        broken: 'COMPLETED',
+        held: 'CANCELLED',
+      });
+      const completed = await redriven(gate);
+      await engine.journal.openGate(gate);
+      assert.equal((await engine.ended(completed.id)).status, 'COMPLETED');
+      for (const { id, letter } of [cancelled, completed]) {
+        await assertGone(letter);
+        assert.deepEqual(await engine.deadLetters(id), []);
+      }
     });
 
     test('a dead letter can be deleted; its execution stays failed', async () => {

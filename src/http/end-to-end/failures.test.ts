@@ -177,7 +177,7 @@ for (const backend of HTTP_BACKENDS) {
         },
         { id: 'after', handler: 'record', dependencies: ['held', 'asleep'] },
       ];
-      const id = await engine.begin({ name: 'late', timeout_seconds: 1, dag: { nodes } });
+      const id = await engine.begin({ name: 'late', timeout_seconds: 1.5, dag: { nodes } });
       await engine.journal.until({ execution: id, event: 'entered' });
       const { status, node_statuses, error } = await engine.ended(id);
       assert.equal(status, 'FAILED');

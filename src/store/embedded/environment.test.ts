@@ -5,6 +5,7 @@ import { mkdtemp, open, readFile, rm, truncate, unlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { open as openForeign } from 'lmdb';
 import { type ErrorCode, MillraceError } from '../../model/errors.js';
 import { openEnvironment, STORE_FORMAT } from './environment.js';
 
@@ -103,6 +104,18 @@ describe('opening a store', () => {
       await assertRefused(directory, 'STORE_DAMAGED', /different stores/);
       await writeFile(file, '{"format"');
       await assertRefused(directory, 'STORE_DAMAGED', /cannot be read/);
+    });
+  });
+
+  test('a data file of another program is refused, and left as it is', async () => {
+    await withDirectory(async (directory) => {
+      const foreign = openForeign({ path: directory, noSubdir: false });
+      await foreign.put('their key', 'their value');
+      await foreign.close();
+      const file = path.join(directory, 'data.mdb');
+      const before = hashOf(file);
+      await assertRefused(directory, 'STORE_FORMAT', /was not written by Millrace/);
+      assert.equal(hashOf(file), before);
     });
   });
 

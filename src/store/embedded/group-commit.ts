@@ -53,7 +53,7 @@ export class GroupCommit {
   request(): Promise<void> {
     if (!this.#next) {
       this.#next = createWaiters();
-      if (this.#closed) this.#next.reject(new Error('the store is closed'));
+      if (this.#closed) this.#next.reject(closed());
       if (!this.#running && !this.#failing) this.#schedule();
     }
     return this.#next.promise;
@@ -77,6 +77,7 @@ export class GroupCommit {
       await this.request();
     } finally {
       this.#closed = true;
+      this.#next?.reject(closed());
     }
   }
 
@@ -122,6 +123,10 @@ interface Waiters {
   readonly promise: Promise<void>;
   resolve(): void;
   reject(error: unknown): void;
+}
+
+function closed(): Error {
+  return new Error('the store is closed');
 }
 
 function createWaiters(): Waiters {

@@ -13,6 +13,8 @@ export interface StoreSubject {
   readonly leaseMs: number;
   /** Deaths of its owner after which a task is a dead letter; at least 3. */
   readonly maxDeliveries: number;
+  /** Whether leases stay in force over `crash` until they expire; if not, they end with it, as deaths of their owners. */
+  readonly leasesOutliveCrash: boolean;
   /** The store's own time, in milliseconds since the epoch. */
   now(): number;
   /** Lets that much time pass for the store. */
