@@ -229,8 +229,10 @@ export class Engine implements WorkflowEngine {
   }
 
   health(): EngineHealth {
-    const { mode, durability, dependencies } = this.#options;
-    return { ready: this.#phase === 'running', mode, durability, dependencies: dependencies() };
+    const { mode, durability } = this.#options;
+    const dependencies = this.#options.dependencies();
+    const healthy = Object.values(dependencies).every((state) => state === 'healthy');
+    return { ready: this.#phase === 'running' && healthy, mode, durability, dependencies };
   }
 
   async stats(): Promise<EngineStats> {

@@ -53,7 +53,7 @@ export interface ExecutionView {
 }
 
 export interface EngineHealth {
-  /** False while the engine starts or drains. */
+  /** False while the engine starts or drains, and while a store that it needs is away. */
   readonly ready: boolean;
   readonly mode: 'embedded' | 'distributed';
   /** What an acknowledgement rests on, in words. */

@@ -14,6 +14,13 @@ const PAGE_SIZE = 500;
 /** Executions that are redriven at once, so that the engine can put them into one call of the store. */
 const REDRIVES_AT_ONCE = 200;
 
+const FILTERS: ReadonlySet<string> = new Set(['handler', 'error_code', 'workflow_id', 'failed_after']);
+
+/** RFC 6901. */
+function pointerTo(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
 /** VALIDATION_ERROR. undefined: no body, which names nothing. */
 export function parseBulkFilter(body: unknown): BulkFilter {
   if (body === undefined) return {};
@@ -21,7 +28,14 @@ export function parseBulkFilter(body: unknown): BulkFilter {
     throw invalidRequest([{ path: '', type: 'object_type', message: 'must be an object' }]);
   }
   const fields = body as Readonly<Record<string, unknown>>;
-  const problems: Problem[] = [];
+  // A misspelt filter would leave nothing out, and so redrive everything.
+  const problems: Problem[] = Object.keys(fields)
+    .filter((name) => !FILTERS.has(name))
+    .map((name) => ({
+      path: pointerTo(name),
+      type: 'extra_forbidden',
+      message: `must be one of ${[...FILTERS].join(', ')}`,
+    }));
   const text = (name: string): string | undefined => {
     const value = fields[name];
     if (value === undefined || value === null) return undefined;

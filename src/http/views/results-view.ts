@@ -10,9 +10,10 @@ export function resultsBytes({ snapshot, plan }: ExecutionView): Buffer {
   ];
   let separator = '';
   for (const [index, key] of nodeKeys(plan).entries()) {
-    const output = snapshot.nodes[index]?.output;
-    if (!output) continue;
-    parts.push(Buffer.from(separator + key), output);
+    const node = snapshot.nodes[index];
+    // A sleeping node holds already what it will end with.
+    if (!node?.output || node.state !== 'completed') continue;
+    parts.push(Buffer.from(separator + key), node.output);
     separator = ',';
   }
   parts.push(Buffer.from('}}'));

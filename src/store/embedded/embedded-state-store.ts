@@ -18,6 +18,7 @@ import type {
   TaskResult,
 } from '../../model/commands.js';
 import { parseDeadLetterId } from '../../model/dead-letter.js';
+import { MillraceError } from '../../model/errors.js';
 import type { ExecutionRecord, StoredMarks } from '../../model/execution-record.js';
 import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
@@ -115,7 +116,14 @@ export class EmbeddedStateStore implements StateStore {
       onRecovery: options.onCommitRecovery,
       retryMs: options.commitRetryMs,
     });
-    this.#load();
+    try {
+      this.#load();
+    } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `the rows of the store cannot be read (${reason}); restore it from a backup`;
+      throw new MillraceError('STORE_DAMAGED', message, { cause });
+    }
   }
 
   /** Whether the last commit failed. */
@@ -130,6 +138,11 @@ export class EmbeddedStateStore implements StateStore {
   /** Unfinished executions in memory, for lists. */
   executions(): Iterable<ExecutionRecord> {
     return this.#machine.executions();
+  }
+
+  /** Whether it is in memory, whatever the record still says of it. */
+  holds(id: ExecutionId): boolean {
+    return this.#machine.find(id) !== undefined;
   }
 
   /** Resolves once all that was changed until now is synced. */
