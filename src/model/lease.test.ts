@@ -163,6 +163,18 @@ describe('an owner that dies', () => {
     assert.equal(fixture.machine.readyTasks, 2);
   });
 
+  test('is suspected until a later owner has answered', () => {
+    const fixture = new MachineFixture();
+    fixture.submit(rowOf(1));
+    assert.equal(fixture.leaseOne().suspect, false);
+    fixture.now += 1000;
+    reclaim(fixture);
+    const again = fixture.leaseOne();
+    assert.equal(again.suspect, true);
+    fixture.finish(again, { kind: 'released' });
+    assert.equal(fixture.leaseOne().suspect, false);
+  });
+
   test('with its thread has its task run alone the next time, until that is driven on', () => {
     const fixture = new MachineFixture();
     const id = fixture.submit(rowOf(1));

@@ -10,6 +10,7 @@ import {
   MAX_DELIVERIES,
   openEmbedded,
   PARK_AFTER_MS,
+  PENDING_TTL_MS,
   withDirectory,
 } from '../../testing/embedded-fixture.js';
 import { FaultyEnvironment } from '../../testing/faulty-environment.js';
@@ -155,6 +156,34 @@ describe('before the sync', () => {
       assert.equal((await lease).tasks[0]?.deliveries, 1);
     }));
 });
+
+test('a sweep leaves alone what is being triggered at the end of its time', () =>
+  onFaultyDisk(async ({ clock, fixture, disk, bench }) => {
+    const id = await bench.submit(rowOf(1), { trigger: false });
+    clock.advance(PENDING_TTL_MS);
+    await fixture.store.reconcile();
+    await fixture.store.durable();
+    const [snapshot] = await fixture.history.read([id]);
+    assert.equal(snapshot?.state, 'pending');
+    const release = disk.hold();
+    await fixture.store.restore([{ snapshot, plan: rowOf(1) }]);
+    const started = await fixture.store.start([{ executionId: id }]);
+    assert.deepEqual(started.outcomes, ['started']);
+    assert.equal(await isSettled(started.durable), false);
+    await fixture.history.sweep();
+    release();
+    await started.durable;
+    // What the sweep wrote, if anything, goes to the disk with the next commit.
+    const next = await bench.submit(rowOf(1), { trigger: false });
+    assert.equal((await fixture.history.read([id]))[0], undefined);
+    assert.deepEqual(
+      (await fixture.history.list({ limit: 9 })).executions.map((each) => [each.executionId, each.state]),
+      [
+        [next, 'pending'],
+        [id, 'running'],
+      ],
+    );
+  }));
 
 describe('while the disk fails', () => {
   test('those who wait are refused, and nothing new is taken until it writes again', () =>

@@ -81,6 +81,7 @@ export class RetentionSweep {
   }
 
   #cancelPending(id: ExecutionId, now: number): void {
+    if (this.#options.state.holds(id)) return;
     const snapshot = this.#tables.read(id);
     const definition = snapshot && this.#definition(snapshot.workflowId);
     if (!snapshot || !definition || now - timeOfExecutionId(id) < this.#options.pendingTtlMs) return;
