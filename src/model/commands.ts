@@ -23,6 +23,7 @@ export interface SubmitCommand {
   readonly idempotency?: IdempotencyClaim;
 }
 
+export const SUBMIT_OUTCOMES = ['accepted', 'duplicate', 'key_reused'] as const;
 export type SubmitOutcome =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'duplicate'; readonly executionId: ExecutionId; readonly workflowId: WorkflowId }
@@ -34,7 +35,8 @@ export interface StartCommand {
   readonly params?: Uint8Array;
 }
 /** `already_started` also stands for executions that have ended meanwhile. */
-export type StartOutcome = 'started' | 'already_started' | 'cancelled' | 'not_found';
+export const START_OUTCOMES = ['started', 'already_started', 'cancelled', 'not_found'] as const;
+export type StartOutcome = (typeof START_OUTCOMES)[number];
 
 export interface LeaseRequest {
   readonly owner: HostId;
@@ -107,10 +109,13 @@ export interface TaskResult {
   readonly owner: HostId;
   readonly outcome: TaskOutcome;
 }
-export type AdvanceOutcome = 'applied' | 'duplicate' | 'stale_lease' | 'execution_ended';
-export type HeartbeatOutcome = 'kept' | 'lost' | 'ended';
+export const ADVANCE_OUTCOMES = ['applied', 'duplicate', 'stale_lease', 'execution_ended'] as const;
+export type AdvanceOutcome = (typeof ADVANCE_OUTCOMES)[number];
+export const HEARTBEAT_OUTCOMES = ['kept', 'lost', 'ended'] as const;
+export type HeartbeatOutcome = (typeof HEARTBEAT_OUTCOMES)[number];
 
-export type CancelOutcome = 'cancelled' | 'already_cancelled' | 'ended' | 'not_found';
+export const CANCEL_OUTCOMES = ['cancelled', 'already_cancelled', 'ended', 'not_found'] as const;
+export type CancelOutcome = (typeof CANCEL_OUTCOMES)[number];
 
 export interface RedriveCommand {
   readonly executionId: ExecutionId;
@@ -126,7 +131,8 @@ export interface RestoreCommand {
   readonly snapshot: ExecutionSnapshot;
   readonly plan: Plan;
 }
-export type RestoreOutcome = 'restored' | 'newer_here';
+export const RESTORE_OUTCOMES = ['restored', 'newer_here'] as const;
+export type RestoreOutcome = (typeof RESTORE_OUTCOMES)[number];
 
 export type OutboxEvent =
   | {
@@ -146,7 +152,15 @@ export type StoreSignal =
   | { readonly kind: 'ready' }
   /** A timer was set that is due earlier than any before. */
   | { readonly kind: 'timer'; readonly inMs: number }
-  | { readonly kind: 'ended'; readonly executionId: ExecutionId; readonly end: ExecutionEnd }
+  /** `elsewhere`: by a call of another host, which has counted it. */
+  | {
+      readonly kind: 'ended';
+      readonly executionId: ExecutionId;
+      readonly end: ExecutionEnd;
+      readonly elsewhere?: true;
+    }
+  /** The record has something to learn. */
+  | { readonly kind: 'outbox' }
   /** These leases are void: what runs under them is to stop. */
   | { readonly kind: 'abort'; readonly leases: readonly LeaseRef[] };
 

@@ -29,6 +29,7 @@ import {
   snapshotExecution,
 } from './execution-record.js';
 import { type ExecutionId, type HostId, timeOfExecutionId, type WorkflowId } from './ids.js';
+import type { Plan } from './plan.js';
 import type { ReadyLanes } from './ready-lanes.js';
 import type { ExecutionSnapshot } from './snapshot.js';
 import { hasEnded } from './states.js';
@@ -263,11 +264,7 @@ export class Machine {
     if (output === undefined) return true;
     const bytes = execution.outputBytes + output.length;
     if (bytes > this.#options.maxExecutionBytes) {
-      const error: NodeError = {
-        code: 'OUTPUT_TOO_LARGE',
-        message: `the execution's outputs would take ${bytes} bytes, over the limit of ${this.#options.maxExecutionBytes}`,
-        category: 'resource',
-      };
+      const error = outputsTooLarge(this.#options.maxExecutionBytes);
       this.#remember(node, error, now);
       this.#flow.fail(execution, index, error, now);
       return false;
@@ -293,11 +290,7 @@ export class Machine {
   ): void {
     node.deliveries += 1;
     if (node.deliveries >= loss.maxDeliveries) {
-      const error: NodeError = {
-        code: 'DELIVERIES_EXHAUSTED',
-        message: `its owner died ${node.deliveries} times while it ran; the last time: ${loss.error.message}`,
-        category: 'infrastructure',
-      };
+      const error = deliveriesExhausted(node.deliveries, loss.error);
       this.#remember(node, error, now);
       this.#flow.fail(execution, index, error, now);
       return;
@@ -328,11 +321,7 @@ export class Machine {
       const node = nodeAt(execution, index);
       if (node.held !== held || !isOver({ owner: node.host, until: node.leaseUntil })) continue;
       this.#flow.release(execution, node);
-      const error: NodeError = {
-        code: 'WORKER_CRASHED',
-        message: `host ${node.host ?? 'unknown'} stopped answering`,
-        category: 'infrastructure',
-      };
+      const error = hostStoppedAnswering(node.host);
       this.#redeliver(execution, index, node, { error, maxDeliveries }, now);
       reclaimed += 1;
       if (node.state === 'failed') exhausted += 1;
@@ -375,9 +364,7 @@ export class Machine {
   }
 
   #expire(execution: ExecutionRecord, now: number): void {
-    const seconds = (execution.plan.timeoutMs ?? 0) / 1000;
-    const message = `the workflow did not end within its time-out of ${seconds} s`;
-    this.#flow.expire(execution, { code: 'WORKFLOW_TIMEOUT', message, category: 'transient' }, now);
+    this.#flow.expire(execution, workflowTimeout(execution.plan), now);
   }
 
   cancel(id: ExecutionId, now: number): CancelOutcome {
@@ -523,6 +510,28 @@ export class Machine {
     }
     return repaired;
   }
+}
+
+/** The deadline of the execution has passed. */
+export function workflowTimeout(plan: Plan): NodeError {
+  const message = `the workflow did not end within its time-out of ${(plan.timeoutMs ?? 0) / 1000} s`;
+  return { code: 'WORKFLOW_TIMEOUT', message, category: 'transient' };
+}
+
+export function outputsTooLarge(maxExecutionBytes: number): NodeError {
+  const message = `with it the execution's outputs would take over ${maxExecutionBytes} bytes`;
+  return { code: 'OUTPUT_TOO_LARGE', message, category: 'resource' };
+}
+
+/** `deliveries`: leases that ended because their owner died, this one included. */
+export function deliveriesExhausted(deliveries: number, last: NodeError): NodeError {
+  const message = `its owner died ${deliveries} times while it ran; the last time: ${last.message}`;
+  return { code: 'DELIVERIES_EXHAUSTED', message, category: 'infrastructure' };
+}
+
+export function hostStoppedAnswering(host: string | undefined): NodeError {
+  const message = `host ${host ?? 'unknown'} stopped answering`;
+  return { code: 'WORKER_CRASHED', message, category: 'infrastructure' };
 }
 
 /** `room`: of each queue, lowered by what is taken; undefined: every queue, the one that was served longest ago first. */

@@ -1,0 +1,110 @@
+import { partitionOf } from '../../model/ids.js';
+import type { Plan } from '../../model/plan.js';
+import type { ExecutionSnapshot } from '../../model/snapshot.js';
+import type { HostNumbers } from './host-numbers.js';
+import { asksForDefinition, type PartitionClient, type ScriptReply } from './partition-client.js';
+import { definitionBody } from './plan-shelf.js';
+import { packForLua, type PlanWires } from './plan-wire.js';
+import { QUARANTINE_DELIVERIES } from '../../model/quarantine.js';
+import { encodeExecution } from './row-codec.js';
+import { OUTBOX_KINDS, RESTORED } from './vocabulary.js';
+
+const STAGED_SECONDS = 60;
+const FIELDS_PER_CALL = 400;
+
+export interface Installation {
+  readonly snapshot: ExecutionSnapshot;
+  readonly plan: Plan;
+  readonly kind: (typeof OUTBOX_KINDS)[number];
+  /** restore: what is here must have a lower revision than this; exact: this one. */
+  readonly mode: 'restore' | 'exact';
+  readonly expectedRevision: number;
+  /** The record has to learn of it. */
+  readonly notes: boolean;
+  /** When it leaves if nothing happens to it; undefined: it stays. */
+  readonly leaveMs: number | undefined;
+}
+
+/**
+ * Puts whole executions in place: the rare transitions that need the plan and all nodes (restore, redrive, repair) are computed by
+ * the machine of the model from what is here, and put in place if nothing has changed meanwhile. Rows are staged beside the
+ * execution in bounded calls; one script then swaps them in.
+ */
+export class Installer {
+  readonly #client: PartitionClient;
+  readonly #hosts: HostNumbers;
+  readonly #wires: PlanWires;
+
+  constructor(options: {
+    readonly client: PartitionClient;
+    readonly hosts: HostNumbers;
+    readonly wires: PlanWires;
+  }) {
+    this.#client = options.client;
+    this.#hosts = options.hosts;
+    this.#wires = options.wires;
+  }
+
+  /** undefined: something else is in place. */
+  async install(installation: Installation): Promise<ScriptReply | undefined> {
+    const { snapshot, plan, mode, expectedRevision, notes, leaveMs } = installation;
+    const { executionId, workflowId } = snapshot;
+    const partition = partitionOf(executionId);
+    const delayed = await this.#stage(installation);
+    const call = (body: string): Promise<ScriptReply> =>
+      this.#client.call(
+        'install',
+        partition,
+        [
+          ...[executionId, mode, expectedRevision, workflowId, body, notes ? 1 : 0, leaveMs ?? ''],
+          ...[delayed.length, ...delayed.flat()],
+        ],
+        [executionId],
+      );
+    let reply: ScriptReply;
+    try {
+      reply = await call('');
+    } catch (error) {
+      if (!asksForDefinition(error)) throw error;
+      reply = await call(definitionBody(plan));
+    }
+    return reply.outcomes[0] === RESTORED ? reply : undefined;
+  }
+
+  async #stage({ snapshot, plan, kind }: Installation): Promise<readonly (readonly [number, number])[]> {
+    const { executionId } = snapshot;
+    await this.#hosts.learn(hostsOf(snapshot));
+    const staged = encodeExecution(snapshot, plan, { kind, hostNumber: (host) => this.#hosts.known(host) });
+    const keys = this.#client.keysOf(partitionOf(executionId)).staged(executionId);
+    await this.#client.command('UNLINK', keys.rows, keys.payloads, keys.backlog);
+    await this.#put('HSET', keys.rows, staged.rows.flat());
+    await this.#put('HSET', keys.payloads, staged.payloads.flat());
+    const wire = this.#wires.of(plan);
+    const entries = staged.ready.map((index) => {
+      const node = snapshot.nodes[index];
+      const deliveries = node?.deliveries ?? 0;
+      const rank = deliveries < QUARANTINE_DELIVERIES ? 0 : deliveries - QUARANTINE_DELIVERIES + 1;
+      const entry = `${index} ${node?.fence ?? 0} ${wire.inputs(index)}`;
+      return packForLua([`${rank}:${wire.lane(index)}`, entry]);
+    });
+    await this.#put('RPUSH', keys.backlog, entries);
+    return staged.delayed;
+  }
+
+  async #put(command: 'HSET' | 'RPUSH', key: string, values: readonly (string | Uint8Array)[]): Promise<void> {
+    for (let at = 0; at < values.length; at += FIELDS_PER_CALL) {
+      await this.#client.command(command, key, ...values.slice(at, at + FIELDS_PER_CALL));
+      if (at === 0) await this.#client.command('EXPIRE', key, STAGED_SECONDS);
+    }
+  }
+}
+
+function hostsOf({ nodes }: ExecutionSnapshot): Set<string> {
+  const hosts = new Set<string>();
+  for (const node of nodes) {
+    if (node.host !== undefined) hosts.add(node.host);
+    for (const failure of node.failures ?? []) if (failure.host) hosts.add(failure.host);
+  }
+  return hosts;
+}
+

@@ -1,0 +1,86 @@
+import type { LeasedTask, LeaseRequest } from '../../model/commands.js';
+import type { ExecutionId, WorkflowId } from '../../model/ids.js';
+import type { Plan } from '../../model/plan.js';
+import type { RedisTask } from './advance-items.js';
+import { packForLua } from './plan-wire.js';
+import type { ScriptArgument } from './script-registry.js';
+import { NODE_FLAG } from './vocabulary.js';
+
+export const NO_LEASE: readonly ScriptArgument[] = ['0'];
+
+export interface LeaseTerms {
+  readonly request: LeaseRequest;
+  readonly hostNumber: number;
+  /** User handlers that this host may be handed. */
+  readonly handlers: readonly string[];
+  /** Where the turn among lanes begins. */
+  readonly turn: number;
+  /** Inputs of an execution with more bytes of outputs are read apart. */
+  readonly pageBytes: number;
+  /** Bytes of one reply, about. */
+  readonly maxBytes: number;
+}
+
+/** The part of a script's arguments that asks for tasks (lib/lease.lua). */
+export function leaseArguments(terms: LeaseTerms): readonly ScriptArgument[] {
+  const { request, hostNumber, handlers, turn, pageBytes, maxBytes } = terms;
+  const queues =
+    request.lanes === undefined
+      ? false
+      : Object.fromEntries(request.lanes.map(({ queue, room }) => [encodeURIComponent(queue), room]));
+  const spec = packForLua({
+    queues,
+    handlers: Object.fromEntries(handlers.map((name) => [encodeURIComponent(name), true])),
+  });
+  return [
+    ...['1', request.owner, hostNumber, request.leaseMs, request.total, request.quarantined],
+    ...[turn, pageBytes, maxBytes, spec],
+  ];
+}
+
+/** A task of a reply, before its plan is known. */
+export interface LeasedRow {
+  readonly executionId: ExecutionId;
+  readonly workflowId: WorkflowId;
+  readonly node: number;
+  readonly isPaged: boolean;
+  toTask(plan: Plan, pagedInputs: LeasedTask['inputs'] | undefined): RedisTask;
+}
+
+export function decodeLeased(row: readonly unknown[]): LeasedRow {
+  const [id, node, fence, attempt, deliveries, flags, queued, workflow, lane, entry, paged, payloads] = row as [
+    Buffer,
+    ...number[],
+  ] &
+    unknown[];
+  const [params, config, ...outputs] = payloads as unknown as (Buffer | null)[];
+  const executionId = String(id) as ExecutionId;
+  const index = Number(node);
+  return {
+    executionId,
+    workflowId: String(workflow) as WorkflowId,
+    node: index,
+    isPaged: Number(paged) === 1,
+    toTask: (plan, pagedInputs) => ({
+      executionId,
+      plan,
+      node: index,
+      fence: Number(fence),
+      attempt: Number(attempt),
+      deliveries: Number(deliveries),
+      alone: (Number(flags) & NODE_FLAG.alone) !== 0,
+      suspect: Number(deliveries) > 0,
+      queuedAt: Number(queued),
+      params: params ?? Buffer.from('{}'),
+      inputs:
+        pagedInputs ??
+        (plan.nodes[index]?.inputs ?? []).flatMap((input, at) => {
+          const output = outputs[at];
+          return output ? [{ node: input, output }] : [];
+        }),
+      ...(config && { configOverride: config }),
+      lane: String(lane),
+      entry: String(entry),
+    }),
+  };
+}

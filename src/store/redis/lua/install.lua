@@ -1,0 +1,67 @@
+-- Puts a whole execution in place, from rows that were staged beside it, if what is there now is what the caller saw.
+--
+-- Arguments: id, mode (restore: what is here must have a lower revision; exact: must have the one given), expected revision,
+-- workflow, body of the definition (empty: it is here), note (1: the record has to learn of it), leave_ms (when it leaves if nothing
+-- happens; empty: it stays), number of delayed nodes, then node and instant of each.
+-- Staged: t:<id>:x, t:<id>:y and, of ready nodes, t:<id>:b. Outcomes: {code of RESTORE} or DEFINITION.
+-- Cost: O(delayed nodes + window).
+--- include partition
+--- include execution
+--- include lanes
+--- include flow
+--- include settle
+local id, mode, expected = argument(), argument(), number_argument()
+local workflow, body, notes, leave_ms = argument(), argument(), argument(), argument()
+local present = load(id)
+local staged = PREFIX .. 't:' .. id
+if mode == 'restore' and present and present.revision >= expected or mode == 'exact' and (not present or present.revision ~= expected) then
+  redis.call('UNLINK', staged .. ':x', staged .. ':y', staged .. ':b')
+  return settle({ RESTORE.newer_here })
+end
+if not present then
+  if body == '' and redis.call('HEXISTS', DEFINITIONS, workflow) == 0 then return redis.error_reply('DEFINITION 1') end
+  if redis.call('HINCRBY', DEFINITIONS, workflow, 1) == 1 then redis.call('SET', PREFIX .. 'w:' .. workflow, body) end
+  redis.call('SADD', LIVE, id)
+else
+  counts.ready = counts.ready - present.ready
+  counts.leased = counts.leased - present.leased
+  counts.delayed = counts.delayed - present.delayed
+  counts.bytes = counts.bytes - present.bytes - redis.call('HSTRLEN', present.y, 'p')
+  if present.state == EXECUTION.pending then counts.pending = counts.pending - 1 end
+  if present.state == EXECUTION.running then counts.running = counts.running - 1 end
+  redis.call('ZREM', TIMERS, id .. ' -1')
+  redis.call('UNLINK', backlog_key(id))
+end
+redis.call('SREM', DEAD, id)
+redis.call('RENAME', staged .. ':x', execution_key(id))
+redis.call('PERSIST', execution_key(id))
+redis.call('RENAME', staged .. ':y', payload_key(id))
+redis.call('PERSIST', payload_key(id))
+executions[id] = nil
+local e = load(id)
+if redis.call('EXISTS', staged .. ':b') == 1 then
+  redis.call('RENAME', staged .. ':b', backlog_key(id))
+  redis.call('PERSIST', backlog_key(id))
+  for _ = 1, math.min(WINDOW, e.ready) do refill(e) end
+end
+for _ = 1, number_argument() do
+  local node, due = argument(), argument()
+  redis.call('ZADD', TIMERS, due, id .. ' ' .. node)
+end
+counts.ready = counts.ready + e.ready
+counts.delayed = counts.delayed + e.delayed
+counts.bytes = counts.bytes + e.bytes + redis.call('HSTRLEN', e.y, 'p')
+if e.state == EXECUTION.pending then counts.pending = counts.pending + 1 end
+if e.state == EXECUTION.running then
+  counts.running = counts.running + 1
+  if e.deadline ~= 0 then redis.call('ZADD', TIMERS, e.deadline, id .. ' -1') end
+end
+if notes == '1' then
+  note(e)
+  if e.state == EXECUTION.failed then redis.call('SADD', DEAD, id) end
+else
+  redis.call('ZREM', OUTBOX, id)
+end
+if leave_ms ~= '' then redis.call('ZADD', LEAVING, now + tonumber(leave_ms), id) end
+touch(e)
+return settle({ RESTORE.restored })

@@ -1,0 +1,9 @@
+-- Leases what this host can run. Cost: O(lanes + tasks).
+--- include partition
+--- include execution
+--- include lanes
+--- include flow
+--- include lease
+--- include settle
+lease()
+return settle({})

@@ -1,0 +1,108 @@
+-- Executions and their nodes, read once a call and written back once (`save_all`). The shapes are told in row-codec.ts.
+local HEAD = '<BBBI4I4I4I4I4I4I4I2I6I6I6I6I6'
+local NODE = '<BBI4I4I2I4I6I6I6I6I6I6I6I4'
+
+local executions = {}
+local changed = {}
+
+local function execution_key(id)
+  return PREFIX .. 'x:' .. id
+end
+local function payload_key(id)
+  return PREFIX .. 'y:' .. id
+end
+local function backlog_key(id)
+  return PREFIX .. 'b:' .. id
+end
+
+local function touch(e)
+  if not e.changed then
+    e.changed = true
+    changed[#changed + 1] = e
+  end
+end
+
+local function new_execution(id)
+  local e = {
+    id = id, x = execution_key(id), y = payload_key(id), nodes_read = {}, nodes_changed = {}, changed = false,
+    state = EXECUTION.pending, kind = OUTBOX_KIND.accepted, flags = 0, revision = 1, nodes = 0, unsatisfied = 0,
+    ready = 0, leased = 0, delayed = 0, in_lanes = 0, fans = 0, created = 0, started = 0, finished = 0, deadline = 0, bytes = 0,
+  }
+  executions[id] = e
+  return e
+end
+
+local function unpack_head(e, head)
+  e.state, e.kind, e.flags, e.revision, e.nodes, e.unsatisfied, e.ready, e.leased, e.delayed, e.in_lanes, e.fans,
+    e.created, e.started, e.finished, e.deadline, e.bytes = struct.unpack(HEAD, head)
+end
+
+-- nil where the hot store does not hold it. O(1).
+local function load(id)
+  local e = executions[id]
+  if e ~= nil then return e or nil end
+  local row = redis.call('HMGET', execution_key(id), 'h', 'w')
+  if not row[1] then
+    executions[id] = false
+    return nil
+  end
+  e = new_execution(id)
+  unpack_head(e, row[1])
+  e.workflow = row[2]
+  return e
+end
+
+local function load_node(e, index)
+  local node = e.nodes_read[index]
+  if node then return node end
+  node = { state = NODE_STATE.pending, flags = 0, fence = 0, attempt = 0, deliveries = 0, host = 0, queued = 0, first = 0,
+    started = 0, finished = 0, due = 0, till = 0, entry_ms = 0, entry_seq = 0 }
+  local row = redis.call('HGET', e.x, 'n' .. index)
+  if row then
+    node.state, node.flags, node.fence, node.attempt, node.deliveries, node.host, node.queued, node.first, node.started,
+      node.finished, node.due, node.till, node.entry_ms, node.entry_seq = struct.unpack(NODE, row)
+  end
+  e.nodes_read[index] = node
+  return node
+end
+
+local function touch_node(e, index)
+  e.nodes_changed[index] = true
+  touch(e)
+end
+
+local function has_flag(flags, flag)
+  return flags % (flag * 2) >= flag
+end
+local function set_flag(flags, flag)
+  return has_flag(flags, flag) and flags or flags + flag
+end
+local function clear_flag(flags, flag)
+  return has_flag(flags, flag) and flags - flag or flags
+end
+
+local function pack_node(node)
+  return struct.pack(NODE, node.state, node.flags, node.fence, node.attempt, node.deliveries, node.host, node.queued,
+    node.first, node.started, node.finished, node.due, node.till, node.entry_ms, node.entry_seq)
+end
+
+local function save(e)
+  local fields = { 'h', struct.pack(HEAD, e.state, e.kind, e.flags, e.revision, e.nodes, e.unsatisfied, e.ready, e.leased,
+    e.delayed, e.in_lanes, e.fans, e.created, e.started, e.finished, e.deadline, e.bytes) }
+  for index in pairs(e.nodes_changed) do
+    fields[#fields + 1] = 'n' .. index
+    fields[#fields + 1] = pack_node(e.nodes_read[index])
+    if #fields >= 400 then
+      redis.call('HSET', e.x, unpack(fields))
+      fields = {}
+    end
+  end
+  if #fields > 0 then redis.call('HSET', e.x, unpack(fields)) end
+  e.changed = false
+  e.nodes_changed = {}
+end
+
+-- The record has something to learn; where it has already, the place in the line stays.
+local function note(e)
+  redis.call('ZADD', OUTBOX, 'NX', now, e.id)
+end

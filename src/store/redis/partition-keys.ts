@@ -1,0 +1,64 @@
+import type { ExecutionId } from '../../model/ids.js';
+
+/**
+ * Every key of the store. All of a partition carry its hash tag, so that one script may touch them together, on a single
+ * Redis as in a cluster. `x:`, `y:`, `b:`, `s:`, `k:`, `w:`, `t:` are derived by the scripts from the declared prefix.
+ *
+ *     key               type    members                                           lifetime
+ *     meta              hash    epoch, counters, who archives                     for ever
+ *     lanes             hash    lane → entries that nobody has read yet           while the lane has entries
+ *     timers            zset    "execution node" (-1: the deadline) by instant    until due or ended
+ *     outbox            zset    execution by the instant of its change            until the record has it
+ *     live              set     executions that are here                          as the execution
+ *     dead              set     failed ones that the record has not yet           until the record has it
+ *     leaving           zset    execution by the instant at which it may go       until it goes
+ *     definitions       hash    workflow → executions here that need it           while there are any
+ *     fanouts           zset    "execution node" of unfinished fan-outs           until finished
+ *     x:<execution>     hash    h head, w workflow, n<i> node, a<i> arrivals, f<i> cursor, d dead node
+ *     y:<execution>     hash    p params, o<i> output, e<i> error, f<i> failures, c<i> config, g<i> deleted letter, x error
+ *     b:<execution>     list    ready nodes behind the execution's share of the lanes
+ *     s:<lane>          stream  ready and leased nodes; its group `hosts` holds the leases
+ *     w:<workflow>      string  definition, JSON                                  as its entry in `definitions`
+ *     k:<hash>          string  first answer to an idempotency key                its time to live
+ *     t:<execution>:*   as x, y and b, while an execution is staged               a minute
+ */
+export class PartitionKeys {
+  readonly partition: number;
+  readonly prefix: string;
+  /** In the order of KEYS of every script (lib/partition.lua). */
+  readonly declared: readonly string[];
+
+  constructor(partition: number) {
+    this.partition = partition;
+    this.prefix = `mr:{p${String(partition).padStart(2, '0')}}:`;
+    const names = ['meta', 'lanes', 'timers', 'outbox', 'live', 'dead', 'leaving', 'definitions', 'fanouts', ''];
+    this.declared = names.map((name) => this.prefix + name);
+  }
+
+  get meta(): string {
+    return `${this.prefix}meta`;
+  }
+  get dead(): string {
+    return `${this.prefix}dead`;
+  }
+  rows(id: ExecutionId): string {
+    return `${this.prefix}x:${id}`;
+  }
+  payloads(id: ExecutionId): string {
+    return `${this.prefix}y:${id}`;
+  }
+  definition(workflowId: string): string {
+    return `${this.prefix}w:${workflowId}`;
+  }
+  staged(id: ExecutionId): { readonly rows: string; readonly payloads: string; readonly backlog: string } {
+    const base = `${this.prefix}t:${id}`;
+    return { rows: `${base}:x`, payloads: `${base}:y`, backlog: `${base}:b` };
+  }
+}
+
+/** What is shared by all partitions: epoch, number of partitions, format; and the hosts. */
+export const STORE_KEY = 'mr:{store}:meta';
+export const HOSTS_KEY = 'mr:{hosts}:living';
+/** Host → number, and number → host: rows of nodes hold the number. */
+export const HOST_NUMBERS_KEY = 'mr:{hosts}:numbers';
+export const HOST_NAMES_KEY = 'mr:{hosts}:names';

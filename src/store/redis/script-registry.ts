@@ -1,0 +1,34 @@
+import { SCRIPTS } from './generated/scripts.js';
+
+export type ScriptName = keyof typeof SCRIPTS;
+export type ScriptArgument = string | number | Uint8Array;
+
+/** What the registry needs of a client: ioredis, single or cluster. */
+export interface CommandCaller {
+  callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
+}
+
+/** Name of each script by its SHA-1, by which SLOWLOG and MONITOR show it. */
+export const SCRIPT_NAMES: ReadonlyMap<string, ScriptName> = new Map(
+  (Object.keys(SCRIPTS) as ScriptName[]).map((name) => [SCRIPTS[name].sha, name]),
+);
+
+/**
+ * Calls scripts by their hash, and sends the source where the server does not know it (it restarted, or the slot moved). A call
+ * that is repeated so has done nothing before; no caller relies on the order of calls sent together.
+ */
+export async function callScript(
+  client: CommandCaller,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly ScriptArgument[],
+): Promise<unknown> {
+  const { sha, source } = SCRIPTS[name];
+  const rest = [keys.length, ...keys, ...(args as readonly (string | number | Buffer)[])];
+  try {
+    return await client.callBuffer('EVALSHA', sha, ...rest);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return client.callBuffer('EVAL', source, ...rest);
+  }
+}
