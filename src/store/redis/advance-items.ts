@@ -88,7 +88,18 @@ export class AdvanceItems {
   }
 
   #item(draft: Draft): AdvanceItem {
-    const { executionId, plan, node, op, guard, a = '', b = '', payload = NOTHING, satisfies, timerMs } = draft;
+    const {
+      executionId,
+      plan,
+      node,
+      op,
+      guard,
+      a = '',
+      b = '',
+      payload = NOTHING,
+      satisfies,
+      timerMs,
+    } = draft;
     const wire: PlanWire = this.#wires.of(plan);
     const successors = satisfies ? wire.first(node) : NOTHING;
     const task = draft.task as Partial<RedisTask> | undefined;

@@ -5,7 +5,14 @@ import type { ExecutionSnapshot } from '../../model/snapshot.js';
 import type { HostNumbers } from './host-numbers.js';
 import type { PartitionClient } from './partition-client.js';
 import type { PlanShelf } from './plan-shelf.js';
-import { decodeExecution, decodeHead, type ExecutionRows, type Fields, fieldsOf, type Head } from './row-codec.js';
+import {
+  decodeExecution,
+  decodeHead,
+  type ExecutionRows,
+  type Fields,
+  fieldsOf,
+  type Head,
+} from './row-codec.js';
 
 /** An execution of more nodes or bytes is read in pages. */
 const MAX_WHOLE_NODES = 400;
@@ -57,10 +64,12 @@ export class ExecutionReader {
       ids.map(async (id) => {
         const partition = partitionOf(id);
         if (partition >= client.partitions) return undefined;
-        const [head, workflow] = (await client.command('HMGET', client.keysOf(partition).rows(id), 'h', 'w')) as (
-          | Buffer
-          | null
-        )[];
+        const [head, workflow] = (await client.command(
+          'HMGET',
+          client.keysOf(partition).rows(id),
+          'h',
+          'w',
+        )) as (Buffer | null)[];
         if (!head) return undefined;
         return { head: decodeHead(head), workflowId: String(workflow) as WorkflowId };
       }),

@@ -1,5 +1,5 @@
-import { HOST_NAMES_KEY, HOST_NUMBERS_KEY } from './partition-keys.js';
 import type { PartitionClient } from './partition-client.js';
+import { HOST_NAMES_KEY, HOST_NUMBERS_KEY } from './partition-keys.js';
 
 const NEXT = '#next';
 

@@ -1,13 +1,13 @@
 import { partitionOf } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
+import { QUARANTINE_DELIVERIES } from '../../model/quarantine.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
 import type { HostNumbers } from './host-numbers.js';
 import { asksForDefinition, type PartitionClient, type ScriptReply } from './partition-client.js';
 import { definitionBody } from './plan-shelf.js';
-import { packForLua, type PlanWires } from './plan-wire.js';
-import { QUARANTINE_DELIVERIES } from '../../model/quarantine.js';
+import type { PlanWires } from './plan-wire.js';
 import { encodeExecution } from './row-codec.js';
-import { OUTBOX_KINDS, RESTORED } from './vocabulary.js';
+import { type OUTBOX_KINDS, RESTORED } from './vocabulary.js';
 
 const STAGED_SECONDS = 60;
 const FIELDS_PER_CALL = 400;
@@ -50,14 +50,14 @@ export class Installer {
     const { snapshot, plan, mode, expectedRevision, notes, leaveMs } = installation;
     const { executionId, workflowId } = snapshot;
     const partition = partitionOf(executionId);
-    const delayed = await this.#stage(installation);
+    const { delayed, lanes } = await this.#stage(installation);
     const call = (body: string): Promise<ScriptReply> =>
       this.#client.call(
         'install',
         partition,
         [
           ...[executionId, mode, expectedRevision, workflowId, body, notes ? 1 : 0, leaveMs ?? ''],
-          ...[delayed.length, ...delayed.flat()],
+          ...[delayed.length, ...delayed.flat(), lanes.length, ...lanes],
         ],
         [executionId],
       );
@@ -71,27 +71,36 @@ export class Installer {
     return reply.outcomes[0] === RESTORED ? reply : undefined;
   }
 
-  async #stage({ snapshot, plan, kind }: Installation): Promise<readonly (readonly [number, number])[]> {
+  async #stage({ snapshot, plan, kind }: Installation) {
     const { executionId } = snapshot;
     await this.#hosts.learn(hostsOf(snapshot));
     const staged = encodeExecution(snapshot, plan, { kind, hostNumber: (host) => this.#hosts.known(host) });
     const keys = this.#client.keysOf(partitionOf(executionId)).staged(executionId);
-    await this.#client.command('UNLINK', keys.rows, keys.payloads, keys.backlog);
+    await this.#client.command('UNLINK', keys.rows, keys.payloads);
     await this.#put('HSET', keys.rows, staged.rows.flat());
     await this.#put('HSET', keys.payloads, staged.payloads.flat());
     const wire = this.#wires.of(plan);
-    const entries = staged.ready.map((index) => {
-      const node = snapshot.nodes[index];
-      const deliveries = node?.deliveries ?? 0;
+    const entries = new Map<string, string[]>();
+    for (const index of staged.ready) {
+      const { deliveries = 0, fence = 0 } = snapshot.nodes[index] ?? {};
       const rank = deliveries < QUARANTINE_DELIVERIES ? 0 : deliveries - QUARANTINE_DELIVERIES + 1;
-      const entry = `${index} ${node?.fence ?? 0} ${wire.inputs(index)}`;
-      return packForLua([`${rank}:${wire.lane(index)}`, entry]);
-    });
-    await this.#put('RPUSH', keys.backlog, entries);
-    return staged.delayed;
+      const lane = `${rank}:${wire.lane(index)}`;
+      const line = entries.get(lane) ?? [];
+      line.push(`${index} ${fence} ${wire.inputs(index)}`);
+      entries.set(lane, line);
+    }
+    for (const [lane, line] of entries) {
+      await this.#client.command('UNLINK', keys.backlog(lane));
+      await this.#put('RPUSH', keys.backlog(lane), line);
+    }
+    return { delayed: staged.delayed, lanes: [...entries.keys()] };
   }
 
-  async #put(command: 'HSET' | 'RPUSH', key: string, values: readonly (string | Uint8Array)[]): Promise<void> {
+  async #put(
+    command: 'HSET' | 'RPUSH',
+    key: string,
+    values: readonly (string | Uint8Array)[],
+  ): Promise<void> {
     for (let at = 0; at < values.length; at += FIELDS_PER_CALL) {
       await this.#client.command(command, key, ...values.slice(at, at + FIELDS_PER_CALL));
       if (at === 0) await this.#client.command('EXPIRE', key, STAGED_SECONDS);
@@ -107,4 +116,3 @@ function hostsOf({ nodes }: ExecutionSnapshot): Set<string> {
   }
   return hosts;
 }
-

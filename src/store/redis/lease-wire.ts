@@ -11,6 +11,8 @@ export const NO_LEASE: readonly ScriptArgument[] = ['0'];
 export interface LeaseTerms {
   readonly request: LeaseRequest;
   readonly hostNumber: number;
+  /** Queues that this host takes at all; undefined: every one. */
+  readonly serves: readonly string[] | undefined;
   /** User handlers that this host may be handed. */
   readonly handlers: readonly string[];
   /** Where the turn among lanes begins. */
@@ -23,13 +25,14 @@ export interface LeaseTerms {
 
 /** The part of a script's arguments that asks for tasks (lib/lease.lua). */
 export function leaseArguments(terms: LeaseTerms): readonly ScriptArgument[] {
-  const { request, hostNumber, handlers, turn, pageBytes, maxBytes } = terms;
+  const { request, hostNumber, serves, handlers, turn, pageBytes, maxBytes } = terms;
   const queues =
     request.lanes === undefined
       ? false
       : Object.fromEntries(request.lanes.map(({ queue, room }) => [encodeURIComponent(queue), room]));
   const spec = packForLua({
     queues,
+    serves: serves ? Object.fromEntries(serves.map((queue) => [encodeURIComponent(queue), true])) : false,
     handlers: Object.fromEntries(handlers.map((name) => [encodeURIComponent(name), true])),
   });
   return [
@@ -48,11 +51,8 @@ export interface LeasedRow {
 }
 
 export function decodeLeased(row: readonly unknown[]): LeasedRow {
-  const [id, node, fence, attempt, deliveries, flags, queued, workflow, lane, entry, paged, payloads] = row as [
-    Buffer,
-    ...number[],
-  ] &
-    unknown[];
+  const [id, node, fence, attempt, deliveries, flags, queued, workflow, lane, entry, paged, payloads] =
+    row as [Buffer, ...number[]] & unknown[];
   const [params, config, ...outputs] = payloads as unknown as (Buffer | null)[];
   const executionId = String(id) as ExecutionId;
   const index = Number(node);

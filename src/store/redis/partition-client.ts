@@ -102,4 +102,3 @@ export class PartitionClient {
 export function asksForDefinition(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('DEFINITION');
 }
-

@@ -14,9 +14,10 @@ import type { ExecutionId } from '../../model/ids.js';
  *     leaving           zset    execution by the instant at which it may go       until it goes
  *     definitions       hash    workflow → executions here that need it           while there are any
  *     fanouts           zset    "execution node" of unfinished fan-outs           until finished
- *     x:<execution>     hash    h head, w workflow, n<i> node, a<i> arrivals, f<i> cursor, d dead node
+ *     x:<execution>     hash    h head, w workflow, n<i> node, a<i> arrivals, f<i> cursor, d dead node,
+ *                               l<lane> ready nodes of a large execution in a lane, k lanes with a line of its own
  *     y:<execution>     hash    p params, o<i> output, e<i> error, f<i> failures, c<i> config, g<i> deleted letter, x error
- *     b:<execution>     list    ready nodes behind the execution's share of the lanes
+ *     b:<execution>:<lane> list ready nodes behind the execution's share of the lanes
  *     s:<lane>          stream  ready and leased nodes; its group `hosts` holds the leases
  *     w:<workflow>      string  definition, JSON                                  as its entry in `definitions`
  *     k:<hash>          string  first answer to an idempotency key                its time to live
@@ -31,7 +32,18 @@ export class PartitionKeys {
   constructor(partition: number) {
     this.partition = partition;
     this.prefix = `mr:{p${String(partition).padStart(2, '0')}}:`;
-    const names = ['meta', 'lanes', 'timers', 'outbox', 'live', 'dead', 'leaving', 'definitions', 'fanouts', ''];
+    const names = [
+      'meta',
+      'lanes',
+      'timers',
+      'outbox',
+      'live',
+      'dead',
+      'leaving',
+      'definitions',
+      'fanouts',
+      '',
+    ];
     this.declared = names.map((name) => this.prefix + name);
   }
 
@@ -50,9 +62,13 @@ export class PartitionKeys {
   definition(workflowId: string): string {
     return `${this.prefix}w:${workflowId}`;
   }
-  staged(id: ExecutionId): { readonly rows: string; readonly payloads: string; readonly backlog: string } {
+  staged(id: ExecutionId): {
+    readonly rows: string;
+    readonly payloads: string;
+    backlog(lane: string): string;
+  } {
     const base = `${this.prefix}t:${id}`;
-    return { rows: `${base}:x`, payloads: `${base}:y`, backlog: `${base}:b` };
+    return { rows: `${base}:x`, payloads: `${base}:y`, backlog: (lane) => `${base}:b:${lane}` };
   }
 }
 

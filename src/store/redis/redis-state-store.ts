@@ -19,14 +19,20 @@ import {
   type StartCommand,
   type StartOutcome,
   type StoreSignal,
-  type SubmitCommand,
   SUBMIT_OUTCOMES,
+  type SubmitCommand,
   type SubmitOutcome,
   type TaskResult,
 } from '../../model/commands.js';
 import { deadLettersOf, parseDeadLetterId } from '../../model/dead-letter.js';
 import { MillraceError } from '../../model/errors.js';
-import { type ExecutionId, type HostId, partitionOf, timeOfExecutionId, type WorkflowId } from '../../model/ids.js';
+import {
+  type ExecutionId,
+  type HostId,
+  partitionOf,
+  timeOfExecutionId,
+  type WorkflowId,
+} from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { DeadLetter, ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
 import { EXECUTION_STATES, hasEnded } from '../../model/states.js';
@@ -75,6 +81,8 @@ export interface RedisStateStoreOptions {
   /** Successors that one call readies. */
   readonly fanOutChunk: number;
   readonly planCacheBytes: number;
+  /** Queues that this host takes; undefined: every one. */
+  readonly queues: readonly string[] | undefined;
   /** User handlers that this host may be handed now. */
   readonly handlers: () => readonly string[];
   /** Whether a host is known to be alive: then a lease of it that ran out is not a death. */
@@ -128,6 +136,7 @@ export class RedisStateStore implements StateStore {
   #turn = 0;
   /** When the next timer of a partition is due, as far as is known. */
   readonly #timers: number[];
+  #announcedTimerAt = Number.POSITIVE_INFINITY;
   readonly #depths: { readonly unfinished: number; readonly bytes: number }[];
   #outboxTurn = 0;
   readonly #reconcileCursors: string[];
@@ -276,18 +285,30 @@ export class RedisStateStore implements StateStore {
     const tasks: LeasedTask[] = [];
     await this.hosts.learn([request.owner]);
     let left = request;
-    while (left.total > 0 && this.#hot.size > 0) {
-      const partitions = [...this.#hot.keys()].slice(0, LEASE_WIDTH);
-      const shares = shareOut(left, partitions.length);
+    // As long as something is found, and then once more with each partition first in turn.
+    let rounds = this.#hot.size;
+    while (left.total > 0 && this.#hot.size > 0 && rounds > 0) {
+      const partitions = this.#nextHot(Math.min(LEASE_WIDTH, left.total));
+      const shares = shareOut(left, partitions.length, rounds);
       const replies = await Promise.all(
         partitions.map((partition, index) => this.#leaseFrom(partition, shares[index] as LeaseRequest)),
       );
       const taken = replies.flat();
       tasks.push(...taken);
       left = without(left, taken);
-      if (taken.length === 0) break;
+      rounds = taken.length > 0 ? this.#hot.size : rounds - 1;
     }
     return { outcomes: [], tasks, durable: this.#durable() };
+  }
+
+  /** Takes turns: who was asked is last the next time. */
+  #nextHot(count: number): number[] {
+    const next = [...this.#hot].slice(0, count);
+    for (const [partition, calledAt] of next) {
+      this.#hot.delete(partition);
+      this.#hot.set(partition, calledAt);
+    }
+    return next.map(([partition]) => partition);
   }
 
   async #leaseFrom(partition: number, request: LeaseRequest): Promise<readonly LeasedTask[]> {
@@ -303,7 +324,11 @@ export class RedisStateStore implements StateStore {
       return this.#cut(items, ({ item }) => item).map((cut) => ({ partition, items: cut }));
     });
     const tasks = await this.#withLease(batches, lease, async ({ partition, items }, leasing) => {
-      const reply = await this.#advanceCall(partition, items.map(({ item }) => item), leasing);
+      const reply = await this.#advanceCall(
+        partition,
+        items.map(({ item }) => item),
+        leasing,
+      );
       for (const [at, { item, index }] of items.entries()) {
         const outcome = ADVANCE_OUTCOMES[Number(reply.outcomes[at])] ?? 'stale_lease';
         outcomes[index] = outcome;
@@ -323,7 +348,11 @@ export class RedisStateStore implements StateStore {
     leasing: readonly ScriptArgument[] = NO_LEASE,
   ): Promise<ScriptReply> {
     const { maxExecutionBytes } = this.#options;
-    const args: ScriptArgument[] = [maxExecutionBytes, jsonOf(outputsTooLarge(maxExecutionBytes)), items.length];
+    const args: ScriptArgument[] = [
+      maxExecutionBytes,
+      jsonOf(outputsTooLarge(maxExecutionBytes)),
+      items.length,
+    ];
     for (const item of items) args.push(...item.args);
     const ids = [...new Set(items.map((item) => item.executionId))];
     const reply = await this.#client.call('advance', partition, [...args, ...leasing], ids);
@@ -397,7 +426,8 @@ export class RedisStateStore implements StateStore {
       for (const [at, outcome] of reply.outcomes.entries()) {
         if (ADVANCE_OUTCOMES[Number(outcome)] !== 'applied') continue;
         reclaimed += 1;
-        if ((leases[at]?.deliveries ?? 0) + 1 >= maxDeliveries && !isAlive(leases[at]?.host ?? '')) exhausted += 1;
+        if ((leases[at]?.deliveries ?? 0) + 1 >= maxDeliveries && !isAlive(leases[at]?.host ?? ''))
+          exhausted += 1;
       }
     });
     return { reclaimed, exhausted, durable: this.#durable() };
@@ -433,7 +463,15 @@ export class RedisStateStore implements StateStore {
       for (let at = 0; at < lost.length; at += MAX_ITEMS) {
         const items = lost.slice(at, at + MAX_ITEMS).map((lease) =>
           this.#items.ofResult({
-            task: { ...lease, attempt: 1, alone: false, suspect: false, queuedAt: 0, params: EMPTY, inputs: [] },
+            task: {
+              ...lease,
+              attempt: 1,
+              alone: false,
+              suspect: false,
+              queuedAt: 0,
+              params: EMPTY,
+              inputs: [],
+            },
             owner: host,
             outcome: { kind: 'released' },
           }),
@@ -455,6 +493,7 @@ export class RedisStateStore implements StateStore {
       }),
     );
     const nextAt = Math.min(...this.#timers);
+    this.#announcedTimerAt = nextAt;
     const nextInMs = nextAt === Number.POSITIVE_INFINITY ? undefined : Math.max(0, nextAt - now);
     return { ...counts, nextInMs };
   }
@@ -487,7 +526,8 @@ export class RedisStateStore implements StateStore {
           const kind = TIMER_OUTCOMES[Number(outcome)] ?? 'stale';
           if (kind !== 'stale') counts[kind] += 1;
           const item = batch[at];
-          if (item?.isCut && kind === 'completed') await this.#goOnFrom(item.executionId, item.plan, item.node);
+          if (item?.isCut && kind === 'completed')
+            await this.#goOnFrom(item.executionId, item.plan, item.node);
         }
       }
       if (due.length < MAX_ITEMS * 3) return now;
@@ -619,11 +659,16 @@ export class RedisStateStore implements StateStore {
   }
 
   async listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
-    const [recorded, hot] = await Promise.all([this.#options.deadLetters.list(query), this.#unrecordedDead()]);
+    const [recorded, hot] = await Promise.all([
+      this.#options.deadLetters.list(query),
+      this.#unrecordedDead(),
+    ]);
     const isHot = new Set(hot.map(({ snapshot }) => snapshot.executionId));
     const letters = hot.flatMap(lettersOf).filter((letter) => matches(letter, query));
     const kept = recorded.filter((letter) => !isHot.has(letter.executionId));
-    return [...letters, ...kept].sort((a, b) => Buffer.from(b.id, 'base64url').compare(Buffer.from(a.id, 'base64url'))).slice(0, query.limit);
+    return [...letters, ...kept]
+      .sort((a, b) => Buffer.from(b.id, 'base64url').compare(Buffer.from(a.id, 'base64url')))
+      .slice(0, query.limit);
   }
 
   /** Failed executions whose failure the record may not have yet. */
@@ -728,7 +773,10 @@ export class RedisStateStore implements StateStore {
     if (hot?.snapshot.state !== 'running') return false;
     const machine = this.#machine();
     const now = await this.#now(partitionOf(id));
-    machine.restore({ snapshot: hot.snapshot, plan: hot.plan }, { maxDeliveries: Number.MAX_SAFE_INTEGER, now });
+    machine.restore(
+      { snapshot: hot.snapshot, plan: hot.plan },
+      { maxDeliveries: Number.MAX_SAFE_INTEGER, now },
+    );
     const snapshot = machine.read(id);
     if (!snapshot) return false;
     const expectedRevision = hot.snapshot.revision;
@@ -750,9 +798,11 @@ export class RedisStateStore implements StateStore {
       ];
       this.#depths[partition] = { unfinished: Number(pending) + Number(running), bytes: Number(bytes) };
       outbox += Number(waiting);
-      for (let at = 0; at < lanes.length; at += 2) this.laneSeen(partition, String(lanes[at]), Number(String(lanes[at + 1])));
+      for (let at = 0; at < lanes.length; at += 2)
+        this.laneSeen(partition, String(lanes[at]), Number(String(lanes[at + 1])));
       const timerAt = Number(String(timer));
-      if (timerAt >= 0 && timerAt < (this.#timers[partition] ?? 0)) this.#timerSet(partition, timerAt, timerAt - reply.now);
+      if (timerAt >= 0 && timerAt < (this.#timers[partition] ?? 0))
+        this.#timerSet(partition, timerAt, timerAt - reply.now);
       for (const member of stalled as Buffer[]) await this.#goOnWithStalled(partition, String(member));
     });
     const signals: StoreSignal[] = [];
@@ -767,8 +817,11 @@ export class RedisStateStore implements StateStore {
   /** A lane has unread entries: it is leased from if it is this host's. */
   laneSeen(partition: number, lane: string, waiting: number): void {
     if (waiting <= 0) return;
-    const handler = lane.split(':')[2] ?? '';
-    if (handler === '' || this.#options.handlers().includes(decodeURIComponent(handler))) this.#warm(partition);
+    const [, queue = '', handler = ''] = lane.split(':');
+    const { queues } = this.#options;
+    if (queues && !queues.includes(decodeURIComponent(queue))) return;
+    if (handler === '' || this.#options.handlers().includes(decodeURIComponent(handler)))
+      this.#warm(partition);
     else this.onForeignLane(lane);
   }
 
@@ -776,13 +829,23 @@ export class RedisStateStore implements StateStore {
     const [id, source] = member.split(' ');
     const executionId = id as ExecutionId;
     const [head] = await this.#reader.heads([executionId]);
-    const probe = await this.#client.call('expand', partition, [executionId, Number(source), 0, ''], [executionId]);
+    const probe = await this.#client.call(
+      'expand',
+      partition,
+      [executionId, Number(source), 0, ''],
+      [executionId],
+    );
     let cursor = Number(probe.outcomes[0]);
     if (!head) return;
     const plan = await this.plans.get(head.workflowId, partition);
     while (cursor >= 0) {
       const chunk = this.#wires.of(plan).chunk(Number(source), cursor);
-      const reply = await this.#client.call('expand', partition, [executionId, Number(source), cursor, chunk], [executionId]);
+      const reply = await this.#client.call(
+        'expand',
+        partition,
+        [executionId, Number(source), cursor, chunk],
+        [executionId],
+      );
       this.#afterCall(partition, reply);
       cursor = Number(reply.outcomes[0]);
     }
@@ -804,7 +867,7 @@ export class RedisStateStore implements StateStore {
   onSignals(listener: (signals: readonly StoreSignal[]) => void): void {
     this.#listener = listener;
     for (let partition = 0; partition < this.#client.partitions; partition++) this.#warm(partition);
-    this.#tell([{ kind: 'ready' }, { kind: 'timer', inMs: 0 }, { kind: 'outbox' }]);
+    this.#tell([{ kind: 'ready' }, { kind: 'outbox' }]);
   }
 
   async close(): Promise<void> {
@@ -864,6 +927,8 @@ export class RedisStateStore implements StateStore {
 
   #timerSet(partition: number, at: number, inMs: number): void {
     this.#timers[partition] = Math.min(this.#timers[partition] ?? at, at);
+    if (at >= this.#announcedTimerAt) return;
+    this.#announcedTimerAt = at;
     this.#tell([{ kind: 'timer', inMs: Math.max(0, inMs) }]);
   }
 
@@ -908,7 +973,7 @@ export class RedisStateStore implements StateStore {
     request: LeaseRequest | undefined,
     call: (batch: B, leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
   ): Promise<readonly LeasedTask[]> {
-    const shares = request && shareOut(request, batches.length);
+    const shares = request && shareOut(request, batches.length, this.#turn);
     if (request) await this.hosts.learn([request.owner]);
     const tasks = await Promise.all(
       batches.map((batch, index) =>
@@ -926,7 +991,8 @@ export class RedisStateStore implements StateStore {
     call: (leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
     request: LeaseRequest | undefined,
   ): Promise<readonly LeasedTask[]> {
-    const asked = request && request.total > 0 ? { ...request, total: Math.min(request.total, MAX_TASKS) } : undefined;
+    const asked =
+      request && request.total > 0 ? { ...request, total: Math.min(request.total, MAX_TASKS) } : undefined;
     const calledAt = ++this.#calls;
     const reply = await call(asked ? this.#leaseArguments(asked) : NO_LEASE);
     if (!asked) {
@@ -947,6 +1013,7 @@ export class RedisStateStore implements StateStore {
     return leaseArguments({
       request,
       hostNumber: this.hosts.known(request.owner),
+      serves: this.#options.queues,
       handlers: this.#options.handlers(),
       turn: this.#turn,
       pageBytes: PAGE_BYTES,
@@ -976,7 +1043,10 @@ export class RedisStateStore implements StateStore {
   }
 
   /** Cuts items into calls that are bounded by count, successors and bytes. */
-  #cut<T>(items: readonly T[], sizeOf: (item: T) => { readonly weight: number; readonly bytes: number }): T[][] {
+  #cut<T>(
+    items: readonly T[],
+    sizeOf: (item: T) => { readonly weight: number; readonly bytes: number },
+  ): T[][] {
     const cuts: T[][] = [];
     let current: T[] = [];
     let weight = 0;
@@ -1026,7 +1096,11 @@ function lettersOf({ snapshot, plan, deletedLetters }: HotExecution): DeadLetter
 
 function matches(letter: DeadLetter, query: DeadLetterQuery): boolean {
   const { before, handler, workflowId, errorCode, failedAfter } = query;
-  if (before !== undefined && Buffer.from(letter.id, 'base64url').compare(Buffer.from(before, 'base64url')) >= 0) return false;
+  if (
+    before !== undefined &&
+    Buffer.from(letter.id, 'base64url').compare(Buffer.from(before, 'base64url')) >= 0
+  )
+    return false;
   if (handler !== undefined && letter.handler !== handler) return false;
   if (workflowId !== undefined && letter.workflowId !== workflowId) return false;
   if (errorCode !== undefined && letter.error.code !== errorCode) return false;
@@ -1039,18 +1113,16 @@ function eventOf(hot: HotExecution): OutboxEvent {
   return { kind: head.kind, snapshot, plan };
 }
 
-/** The room of a request, shared out among `count` calls. */
-function shareOut(request: LeaseRequest, count: number): LeaseRequest[] {
+/** The room of a request, shared out among `count` calls; what cannot be shared evenly begins at `turn`. */
+function shareOut(request: LeaseRequest, count: number, turn: number): LeaseRequest[] {
+  const share = (whole: number, index: number): number =>
+    Math.floor(whole / count) + ((index + turn) % count < whole % count ? 1 : 0);
   return Array.from({ length: count }, (_, index) => ({
     ...request,
-    total: share(request.total, index, count),
-    quarantined: index === 0 ? request.quarantined : 0,
-    lanes: request.lanes?.map(({ queue, room }) => ({ queue, room: share(room, index, count) })),
+    total: share(request.total, index),
+    quarantined: share(request.quarantined, index),
+    lanes: request.lanes?.map(({ queue, room }) => ({ queue, room: share(room, index) })),
   }));
-}
-
-function share(whole: number, index: number, count: number): number {
-  return Math.floor(whole / count) + (index < whole % count ? 1 : 0);
 }
 
 function without(request: LeaseRequest, tasks: readonly LeasedTask[]): LeaseRequest {
@@ -1065,4 +1137,3 @@ function without(request: LeaseRequest, tasks: readonly LeasedTask[]): LeaseRequ
     })),
   };
 }
-

@@ -12,13 +12,13 @@ import { EXECUTION_FLAG, NODE_FLAG, OUTBOX_KINDS } from './vocabulary.js';
  * Rows, little-endian, times in milliseconds (0: never):
  *
  *   head  u8 state · u8 outbox kind · u8 flags · u32 revision · u32 nodes · u32 unsatisfied · u32 ready · u32 leased · u32 delayed
- *         u32 entries in lanes · u16 unfinished fan-outs · u48 created · u48 started · u48 finished · u48 deadline · u48 bytes of outputs
+ *         u16 unfinished fan-outs · u48 created · u48 started · u48 finished · u48 deadline · u48 bytes of outputs
  *   node  u8 state · u8 flags · u32 fence · u32 attempt · u16 deliveries · u32 host · u48 queued · u48 first queued · u48 started
  *         u48 finished · u48 due · u48 lease until · u48 and u32 of its stream entry
  *
  * Both are at most 64 bytes, so that the hash of a small execution stays in its compact encoding.
  */
-export const HEAD_BYTES = 63;
+export const HEAD_BYTES = 59;
 export const NODE_BYTES = 62;
 
 export interface Head {
@@ -58,11 +58,11 @@ export function decodeHead(row: Buffer): Head {
     expired: (row.readUInt8(2) & EXECUTION_FLAG.expired) !== 0,
     revision: row.readUInt32LE(3),
     nodes: row.readUInt32LE(7),
-    createdAt: row.readUIntLE(33, 6),
-    startedAt: time(row, 39),
-    finishedAt: time(row, 45),
-    deadlineAt: time(row, 51),
-    outputBytes: row.readUIntLE(57, 6),
+    createdAt: row.readUIntLE(29, 6),
+    startedAt: time(row, 35),
+    finishedAt: time(row, 41),
+    deadlineAt: time(row, 47),
+    outputBytes: row.readUIntLE(53, 6),
   };
 }
 
@@ -223,11 +223,11 @@ export function encodeExecution(
   head.writeUInt32LE(record.unsatisfied, 11);
   head.writeUInt32LE(ready.length, 15);
   head.writeUInt32LE(delayed.length, 23);
-  head.writeUIntLE(snapshot.createdAt, 33, 6);
-  head.writeUIntLE(snapshot.startedAt ?? 0, 39, 6);
-  head.writeUIntLE(snapshot.finishedAt ?? 0, 45, 6);
-  head.writeUIntLE(snapshot.deadlineAt ?? 0, 51, 6);
-  head.writeUIntLE(record.outputBytes, 57, 6);
+  head.writeUIntLE(snapshot.createdAt, 29, 6);
+  head.writeUIntLE(snapshot.startedAt ?? 0, 35, 6);
+  head.writeUIntLE(snapshot.finishedAt ?? 0, 41, 6);
+  head.writeUIntLE(snapshot.deadlineAt ?? 0, 47, 6);
+  head.writeUIntLE(record.outputBytes, 53, 6);
   rows.push(['h', head]);
   return { rows, payloads, ready, delayed };
 }

@@ -1,7 +1,8 @@
 import { MillraceError } from '../../model/errors.js';
 
 /** Replies that say that the server cannot serve now, though it answers. */
-const NOT_NOW = /^(LOADING|CLUSTERDOWN|READONLY|OOM|MISCONF|MASTERDOWN|TRYAGAIN|BUSY|EPOCH|NOREPLICAS|UNKILLABLE|ASK|MOVED)\b/;
+const NOT_NOW =
+  /^(LOADING|CLUSTERDOWN|READONLY|OOM|MISCONF|MASTERDOWN|TRYAGAIN|BUSY|EPOCH|NOREPLICAS|UNKILLABLE|ASK|MOVED)\b/;
 
 /** STORE_UNAVAILABLE, unless the server refused the command for what it says: then the error itself. */
 export function redisFault(error: unknown): Error {

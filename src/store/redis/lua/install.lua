@@ -2,9 +2,9 @@
 --
 -- Arguments: id, mode (restore: what is here must have a lower revision; exact: must have the one given), expected revision,
 -- workflow, body of the definition (empty: it is here), note (1: the record has to learn of it), leave_ms (when it leaves if nothing
--- happens; empty: it stays), number of delayed nodes, then node and instant of each.
--- Staged: t:<id>:x, t:<id>:y and, of ready nodes, t:<id>:b. Outcomes: {code of RESTORE} or DEFINITION.
--- Cost: O(delayed nodes + window).
+-- happens; empty: it stays), number of delayed nodes, then node and instant of each; the lanes of its ready nodes.
+-- Staged: t:<id>:x, t:<id>:y and, of ready nodes, t:<id>:b:<lane>. Outcomes: {code of RESTORE} or DEFINITION.
+-- Cost: O(delayed nodes + lanes * window).
 --- include partition
 --- include execution
 --- include lanes
@@ -15,7 +15,7 @@ local workflow, body, notes, leave_ms = argument(), argument(), argument(), argu
 local present = load(id)
 local staged = PREFIX .. 't:' .. id
 if mode == 'restore' and present and present.revision >= expected or mode == 'exact' and (not present or present.revision ~= expected) then
-  redis.call('UNLINK', staged .. ':x', staged .. ':y', staged .. ':b')
+  redis.call('UNLINK', staged .. ':x', staged .. ':y')
   return settle({ RESTORE.newer_here })
 end
 if not present then
@@ -30,7 +30,7 @@ else
   if present.state == EXECUTION.pending then counts.pending = counts.pending - 1 end
   if present.state == EXECUTION.running then counts.running = counts.running - 1 end
   redis.call('ZREM', TIMERS, id .. ' -1')
-  redis.call('UNLINK', backlog_key(id))
+  for _, lane in ipairs(lines_of(present)) do redis.call('UNLINK', backlog_key(id, lane)) end
 end
 redis.call('SREM', DEAD, id)
 redis.call('RENAME', staged .. ':x', execution_key(id))
@@ -39,14 +39,18 @@ redis.call('RENAME', staged .. ':y', payload_key(id))
 redis.call('PERSIST', payload_key(id))
 executions[id] = nil
 local e = load(id)
-if redis.call('EXISTS', staged .. ':b') == 1 then
-  redis.call('RENAME', staged .. ':b', backlog_key(id))
-  redis.call('PERSIST', backlog_key(id))
-  for _ = 1, math.min(WINDOW, e.ready) do refill(e) end
-end
 for _ = 1, number_argument() do
   local node, due = argument(), argument()
   redis.call('ZADD', TIMERS, due, id .. ' ' .. node)
+end
+for _ = 1, number_argument() do
+  local lane = argument()
+  local line = backlog_key(id, lane)
+  redis.call('RENAME', staged .. ':b:' .. lane, line)
+  redis.call('PERSIST', line)
+  redis.call('HSET', e.x, 'l' .. lane, redis.call('LLEN', line))
+  for _, entry in ipairs(redis.call('LPOP', line, WINDOW) or {}) do append(e, lane, entry) end
+  add_line(e, lane)
 end
 counts.ready = counts.ready + e.ready
 counts.delayed = counts.delayed + e.delayed

@@ -18,7 +18,7 @@ local function let_go(id)
   end
   if e.state == EXECUTION.pending then counts.pending = counts.pending - 1 end
   counts.bytes = counts.bytes - e.bytes - redis.call('HSTRLEN', e.y, 'p')
-  redis.call('UNLINK', e.x, e.y, backlog_key(id))
+  redis.call('UNLINK', e.x, e.y)
   redis.call('SREM', LIVE, id)
   executions[id] = false
 end

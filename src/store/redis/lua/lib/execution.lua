@@ -1,5 +1,5 @@
 -- Executions and their nodes, read once a call and written back once (`save_all`). The shapes are told in row-codec.ts.
-local HEAD = '<BBBI4I4I4I4I4I4I4I2I6I6I6I6I6'
+local HEAD = '<BBBI4I4I4I4I4I4I2I6I6I6I6I6'
 local NODE = '<BBI4I4I2I4I6I6I6I6I6I6I6I4'
 
 local executions = {}
@@ -11,8 +11,8 @@ end
 local function payload_key(id)
   return PREFIX .. 'y:' .. id
 end
-local function backlog_key(id)
-  return PREFIX .. 'b:' .. id
+local function backlog_key(id, lane)
+  return PREFIX .. 'b:' .. id .. ':' .. lane
 end
 
 local function touch(e)
@@ -26,14 +26,14 @@ local function new_execution(id)
   local e = {
     id = id, x = execution_key(id), y = payload_key(id), nodes_read = {}, nodes_changed = {}, changed = false,
     state = EXECUTION.pending, kind = OUTBOX_KIND.accepted, flags = 0, revision = 1, nodes = 0, unsatisfied = 0,
-    ready = 0, leased = 0, delayed = 0, in_lanes = 0, fans = 0, created = 0, started = 0, finished = 0, deadline = 0, bytes = 0,
+    ready = 0, leased = 0, delayed = 0, fans = 0, created = 0, started = 0, finished = 0, deadline = 0, bytes = 0,
   }
   executions[id] = e
   return e
 end
 
 local function unpack_head(e, head)
-  e.state, e.kind, e.flags, e.revision, e.nodes, e.unsatisfied, e.ready, e.leased, e.delayed, e.in_lanes, e.fans,
+  e.state, e.kind, e.flags, e.revision, e.nodes, e.unsatisfied, e.ready, e.leased, e.delayed, e.fans,
     e.created, e.started, e.finished, e.deadline, e.bytes = struct.unpack(HEAD, head)
 end
 
@@ -88,7 +88,7 @@ end
 
 local function save(e)
   local fields = { 'h', struct.pack(HEAD, e.state, e.kind, e.flags, e.revision, e.nodes, e.unsatisfied, e.ready, e.leased,
-    e.delayed, e.in_lanes, e.fans, e.created, e.started, e.finished, e.deadline, e.bytes) }
+    e.delayed, e.fans, e.created, e.started, e.finished, e.deadline, e.bytes) }
   for index in pairs(e.nodes_changed) do
     fields[#fields + 1] = 'n' .. index
     fields[#fields + 1] = pack_node(e.nodes_read[index])

@@ -31,8 +31,10 @@ local function finish(e, state)
   counts.leased = counts.leased - e.leased
   counts.delayed = counts.delayed - e.delayed
   if e.deadline ~= 0 then redis.call('ZREM', TIMERS, e.id .. ' -1') end
-  if e.ready > e.in_lanes then redis.call('UNLINK', backlog_key(e.id)) end
-  e.ready, e.leased, e.delayed, e.in_lanes, e.fans = 0, 0, 0, 0, 0
+  if e.nodes > WINDOW then
+    for _, lane in ipairs(lines_of(e)) do redis.call('UNLINK', backlog_key(e.id, lane)) end
+  end
+  e.ready, e.leased, e.delayed, e.fans = 0, 0, 0, 0
   e.state = state
   e.finished = now
   e.revision = e.revision + 1

@@ -24,30 +24,42 @@ local function append(e, lane, entry)
   end
   redis.call('XADD', lane_key(lane), '*', 'e', e.id, 't', entry)
   lane_changes[lane] = (lane_changes[lane] or 0) + 1
-  e.in_lanes = e.in_lanes + 1
 end
 
--- Puts a ready node in its lane or, where the execution has its share there, behind it in the execution's own line.
+-- The lanes in which a large execution has, or had, a line of its own.
+local function lines_of(e)
+  local kept = redis.call('HGET', e.x, 'k')
+  return kept and cmsgpack.unpack(kept) or {}
+end
+
+local function add_line(e, lane)
+  local lines = lines_of(e)
+  for _, each in ipairs(lines) do
+    if each == lane then return end
+  end
+  lines[#lines + 1] = lane
+  redis.call('HSET', e.x, 'k', cmsgpack.pack(lines))
+end
+
+-- Puts a ready node in its lane or, where the execution has its share there, behind it in the execution's own line for that
+-- lane. `l<lane>` counts both; an execution that cannot exceed its share is not counted.
 local function enqueue(e, index, node, lane, inputs)
   local full = rank_of(node.deliveries) .. ':' .. lane
   local entry = index .. ' ' .. node.fence .. ' ' .. inputs
   e.ready = e.ready + 1
   counts.ready = counts.ready + 1
-  if e.in_lanes >= WINDOW then
-    redis.call('RPUSH', backlog_key(e.id), cmsgpack.pack({ full, entry }))
-  else
-    append(e, full, entry)
-  end
   touch(e)
+  local place = e.nodes > WINDOW and redis.call('HINCRBY', e.x, 'l' .. full, 1) or 0
+  if place <= WINDOW then return append(e, full, entry) end
+  if place == WINDOW + 1 then add_line(e, full) end
+  redis.call('RPUSH', backlog_key(e.id, full), entry)
 end
 
--- One more of the execution's own line may come into the lanes.
-local function refill(e)
-  if e.ready <= e.in_lanes then return end
-  local item = redis.call('LPOP', backlog_key(e.id))
-  if not item then return end
-  local row = cmsgpack.unpack(item)
-  append(e, row[1], row[2])
+-- A node of the execution left the lane: one of its own line comes in.
+local function refill(e, lane)
+  if e.nodes <= WINDOW or redis.call('HINCRBY', e.x, 'l' .. lane, -1) < WINDOW then return end
+  local entry = redis.call('LPOP', backlog_key(e.id, lane))
+  if entry then append(e, lane, entry) end
 end
 
 local function drop_entry(lane, entry)

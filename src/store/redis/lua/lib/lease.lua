@@ -1,6 +1,7 @@
 -- Leasing. Arguments, after those of the script: 0, or 1 and
 --   host, its number, lease_ms, total, quarantined, turn, page_bytes, max_bytes, spec
--- spec: msgpack {queues = {queue = room} or false, handlers = {name = true}}; handlers: the user's own that this host runs.
+-- spec: msgpack {queues = {queue = room} or false, serves = {queue = true} or false, handlers = {name = true}}: what the call may
+-- take, what the host takes at all, and the user's handlers that it runs.
 local function input_fields(index, inputs, e, page_bytes)
   local fields = { 'p', 'c' .. index }
   local paged = inputs == '*' or (inputs ~= '' and e.bytes > page_bytes)
@@ -28,12 +29,11 @@ local function hand_out(lane, entry, id, text, host_number, lease_ms, page_bytes
   local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
   node.entry_ms, node.entry_seq = tonumber(ms), tonumber(seq)
   e.ready = e.ready - 1
-  e.in_lanes = math.max(0, e.in_lanes - 1)
   e.leased = e.leased + 1
   counts.ready = counts.ready - 1
   counts.leased = counts.leased + 1
   touch_node(e, index)
-  refill(e)
+  refill(e, lane)
   local fields, paged = input_fields(index, inputs, e, page_bytes)
   local payloads = redis.call('HMGET', e.y, unpack(fields))
   local bytes = 200
@@ -43,19 +43,20 @@ local function hand_out(lane, entry, id, text, host_number, lease_ms, page_bytes
   return bytes
 end
 
--- Lanes that this host may read, the quarantined ones of the fewest deaths first, the others in turns.
+-- Lanes that this call may read, the quarantined ones of the fewest deaths first, the others in turns; and all that the host serves.
 local function open_lanes(spec, turn)
   local found = redis.call('HGETALL', LANES)
   local waiting = {}
   for at = 1, #found, 2 do waiting[found[at]] = tonumber(found[at + 1]) end
   for lane, change in pairs(lane_changes) do waiting[lane] = (waiting[lane] or 0) + change end
-  local free, quarantined = {}, {}
+  local free, quarantined, served = {}, {}, {}
   for lane, count in pairs(waiting) do
     local rank, queue, handler = string.match(lane, '^(%d+):([^:]*):(.*)$')
-    local may = count > 0 and (handler == '' or spec.handlers[handler]) and (not spec.queues or spec.queues[queue])
-    if may then
+    if count > 0 and (handler == '' or spec.handlers[handler]) and (not spec.serves or spec.serves[queue]) then
+      local each = { lane = lane, rank = tonumber(rank), queue = queue, waiting = count - (lane_changes[lane] or 0) }
+      served[#served + 1] = each
       local list = rank == '0' and free or quarantined
-      list[#list + 1] = { lane = lane, rank = tonumber(rank), queue = queue }
+      if not spec.queues or spec.queues[queue] then list[#list + 1] = each end
     end
   end
   table.sort(quarantined, function(a, b)
@@ -65,7 +66,7 @@ local function open_lanes(spec, turn)
   table.sort(free, function(a, b) return a.lane < b.lane end)
   local turned = {}
   for at = 1, #free do turned[at] = free[(at + turn) % #free + 1] end
-  return quarantined, turned
+  return quarantined, turned, served
 end
 
 -- Takes up to `room` of one lane; answers how many tasks it gave and the bytes. O(entries).
@@ -95,7 +96,7 @@ local function lease()
   local total, few, turn = number_argument(), number_argument(), number_argument()
   local page_bytes, left_bytes, spec = number_argument(), number_argument(), cmsgpack.unpack(argument())
   few = math.min(few, total)
-  local quarantined, free = open_lanes(spec, turn)
+  local quarantined, free, served = open_lanes(spec, turn)
   local function from(list, room)
     for _, each in ipairs(list) do
       local most = math.min(room, spec.queues and spec.queues[each.queue] or room)
@@ -109,6 +110,8 @@ local function lease()
     return room
   end
   local left = from(quarantined, few)
-  left = from(free, total - (few - left))
-  if left <= 0 or left_bytes <= 0 then more = 1 end
+  from(free, total - (few - left))
+  for _, each in ipairs(served) do
+    if each.waiting + (lane_changes[each.lane] or 0) > 0 then more = 1 end
+  end
 end

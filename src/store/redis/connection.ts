@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { Cluster, type RedisOptions as LibraryOptions, Redis } from 'ioredis';
+import type { CommandCaller } from './script-registry.js';
+
+type RedisOptions = Omit<LibraryOptions, 'replyMapping'>;
+
+export interface ConnectionOptions {
+  /** redis:// or rediss:// (TLS), `?cluster=true`, `?ca=FILE`; several, comma-separated, are nodes of one cluster. */
+  readonly url: string;
+  /** Bound of one command: a server that went half-open is given up after it. */
+  readonly commandTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly retryMs: number;
+  readonly name: string;
+}
+
+/** One client for commands and one that listens. */
+export interface RedisConnection {
+  readonly client: CommandCaller;
+  readonly isCluster: boolean;
+  /** Whether commands are taken now. */
+  isReady(): boolean;
+  onReady(listener: () => void): void;
+  onAway(listener: (error: Error | undefined) => void): void;
+  subscribe(channel: string, listener: (message: Buffer) => void): Promise<void>;
+  /** Each server that holds keys. */
+  masters(): readonly CommandCaller[];
+  connect(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface ParsedUrl {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly isCluster: boolean;
+  readonly options: RedisOptions;
+}
+
+/** Throws a TypeError that says what is wrong with the URL. */
+export function parseRedisUrl(text: string): ParsedUrl {
+  const urls = text.split(',').map((part) => new URL(part.trim()));
+  const [first] = urls;
+  if (!first || urls.some((url) => url.protocol !== 'redis:' && url.protocol !== 'rediss:')) {
+    throw new TypeError('expected redis://host:port or rediss://host:port, or several, comma-separated');
+  }
+  const isTls = first.protocol === 'rediss:';
+  const ca = first.searchParams.get('ca');
+  const database = Number(first.pathname.slice(1) || 0);
+  if (!Number.isInteger(database)) throw new TypeError(`the database ${first.pathname} is no number`);
+  const isCluster = urls.length > 1 || first.searchParams.get('cluster') === 'true';
+  return {
+    nodes: urls.map((url) => ({
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(url.port || 6379),
+    })),
+    isCluster,
+    options: {
+      ...(first.username && { username: decodeURIComponent(first.username) }),
+      ...(first.password && { password: decodeURIComponent(first.password) }),
+      ...(!isCluster && { db: database }),
+      ...(isTls && { tls: ca ? { ca: readFileSync(ca) } : {} }),
+    },
+  };
+}
+
+/** A client that does not queue while the server is away and never sends a command twice of itself. */
+export function openConnection(options: ConnectionOptions): RedisConnection {
+  const parsed = parseRedisUrl(options.url);
+  const common: RedisOptions = {
+    ...parsed.options,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: options.commandTimeoutMs,
+    connectTimeout: options.connectTimeoutMs,
+    retryStrategy: () => options.retryMs,
+    connectionName: options.name,
+    keepAlive: 5000,
+    noDelay: true,
+  };
+  const create = (isListener: boolean): Redis | Cluster => {
+    const redisOptions: RedisOptions = isListener
+      ? { ...common, enableOfflineQueue: true, maxRetriesPerRequest: null, autoResubscribe: true }
+      : common;
+    const [node] = parsed.nodes;
+    if (!parsed.isCluster) return new Redis({ ...redisOptions, ...(node ?? {}) });
+    return new Cluster([...parsed.nodes], {
+      lazyConnect: true,
+      enableOfflineQueue: isListener,
+      clusterRetryStrategy: () => options.retryMs,
+      retryDelayOnClusterDown: 100,
+      maxRedirections: 8,
+      redisOptions,
+    });
+  };
+  const client = create(false);
+  const listener = create(true);
+  return new Connection(client, listener, parsed.isCluster);
+}
+
+class Connection implements RedisConnection {
+  readonly #client: Redis | Cluster;
+  readonly #listener: Redis | Cluster;
+  readonly isCluster: boolean;
+  #lastError: Error | undefined;
+
+  constructor(client: Redis | Cluster, listener: Redis | Cluster, isCluster: boolean) {
+    this.#client = client;
+    this.#listener = listener;
+    this.isCluster = isCluster;
+    client.on('error', (error: Error) => {
+      this.#lastError = error;
+    });
+    listener.on('error', () => undefined);
+  }
+
+  get client(): CommandCaller {
+    return this.#client as unknown as CommandCaller;
+  }
+
+  isReady(): boolean {
+    return this.#client.status === 'ready';
+  }
+
+  onReady(listener: () => void): void {
+    this.#client.on('ready', listener);
+  }
+
+  onAway(listener: (error: Error | undefined) => void): void {
+    this.#client.on('close', () => listener(this.#lastError));
+  }
+
+  async subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
+    this.#listener.on('messageBuffer', (_channel: Buffer, message: Buffer) => listener(message));
+    await this.#listener.subscribe(channel);
+  }
+
+  masters(): readonly CommandCaller[] {
+    const nodes = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+    return nodes as unknown as CommandCaller[];
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await Promise.all([this.#client.connect(), this.#listener.connect()]);
+    } catch (error) {
+      throw this.#lastError ?? error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#client.disconnect();
+    this.#listener.disconnect();
+  }
+}
