@@ -128,6 +128,12 @@ export const ERRORS = {
   },
   LLM_NOT_CONFIGURED: { status: 0, retryable: false, meaning: 'call_llm needs LLM_BASE_URL, or simulation.' },
   STORE_IN_USE: { status: 0, retryable: true, meaning: 'Another process holds DATA_DIR.' },
+  STORE_UNSUITABLE: {
+    status: 0,
+    retryable: false,
+    meaning:
+      'Redis or PostgreSQL cannot be used as they are (version, eviction, partition count, epoch, format); the message says what to change.',
+  },
   STORE_DAMAGED: {
     status: 0,
     retryable: false,
