@@ -11,7 +11,9 @@ import type { HttpServer, HttpServerOptions } from './http/http-server.js';
 import { createNodeServer } from './http/node-server.js';
 import { createUwsServer } from './http/uws-server.js';
 import type { Clock } from './model/clock.js';
-import type { HostId } from './model/ids.js';
+import { compilePlan } from './model/compile-plan.js';
+import { MillraceError } from './model/errors.js';
+import type { HostId, WorkflowId } from './model/ids.js';
 import { createSubmissionParser } from './model/parse-submission.js';
 import { createPiscinaRunner } from './runner/piscina-runner.js';
 import type { TaskRunner } from './runner/task-runner.js';
@@ -20,10 +22,16 @@ import { lockDirectory } from './store/embedded/directory-lock.js';
 import { EmbeddedHistoryStore } from './store/embedded/embedded-history-store.js';
 import { EmbeddedStateStore } from './store/embedded/embedded-state-store.js';
 import { openEnvironment } from './store/embedded/environment.js';
+import type { HistoryStore } from './store/history-store.js';
+import type { HostInfo, HostRegistry } from './store/host-registry.js';
+import { openPostgresHistory } from './store/postgres/postgres-history-store.js';
+import { type OpenRedisStore, openRedisStore } from './store/redis/open-redis-store.js';
+import type { StateStore } from './store/state-store.js';
 import { createLogger } from './telemetry/log.js';
 import { createMetrics } from './telemetry/metrics.js';
 
 const DAY_MS = 86_400_000;
+const START_RETRY_MS = 500;
 
 /** A host that serves. */
 export interface Millrace {
@@ -54,7 +62,7 @@ export async function compose(config: Config, version: string): Promise<Millrace
 async function build(config: Config, version: string, closers: Closer[]): Promise<Millrace> {
   const clock = createSystemClock();
   const log = createLogger({ level: config.LOG_LEVEL });
-  const stores = await openStores(config, clock, log, closers);
+  const host = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}` as HostId;
   const runner = createRunner(config, log);
   closers.push(() => runner.close());
   await runner.start().catch(explainBrokenHandlers);
@@ -65,15 +73,22 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     monotonicMs: () => clock.monotonic(),
     processMetrics: true,
   });
+  const open = config.isDistributed ? openDistributed : openEmbedded;
+  const { place, ...stores } = await open({
+    ...{ config, clock, log, closers, host, runner, startedAt: clock.now() },
+    onScript: (name, ms) => metrics.script(name, ms),
+  });
   const engine: Engine = new Engine({
     ...stores,
     runner,
     clock,
     log,
     telemetry: metrics,
-    host: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}` as HostId,
-    mode: 'embedded',
-    partitions: 1,
+    host,
+    mode: config.isDistributed ? 'distributed' : 'embedded',
+    partitions: config.isDistributed ? config.PARTITIONS : 1,
+    works: config.roles.worker,
+    archiveIntervalMs: config.ARCHIVE_INTERVAL_MS,
     leaseMs: config.LEASE_MS,
     maxDeliveries: config.MAX_DELIVERIES,
     maxBacklog: config.MAX_BACKLOG,
@@ -94,20 +109,154 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     config,
     createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version }),
   );
-  const host = config.HOST || '127.0.0.1';
+  const bound = config.HOST || '127.0.0.1';
   // Before anything runs: a start that fails for its address is to leave the tasks alone.
-  const port = await listen(server, host, config.PORT);
+  const port = await listen(server, bound, config.PORT);
   engine.start();
-  const address = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = `http://${bound.includes(':') ? `[${bound}]` : bound}:${port}`;
   return {
     address,
-    description: `Millrace ${version} is ready at ${address} (embedded store in ${resolve(config.DATA_DIR)}; ${stores.durability}; HTTP by ${server.backend})`,
+    description: `Millrace ${version} is ready at ${address} (${place}; ${stores.durability}; HTTP by ${server.backend})`,
     log,
     stop: () => stop({ config, engine, server, log, closers }),
   };
 }
 
-async function openStores(config: Config, clock: Clock, log: Logger, closers: Closer[]) {
+/** What the engine needs of a pair of stores. */
+interface Stores {
+  readonly store: StateStore;
+  readonly history: HistoryStore;
+  readonly hosts: HostRegistry;
+  readonly durability: string;
+  readonly dependencies: () => Readonly<Record<string, 'healthy' | 'unhealthy'>>;
+  /** Of these, those without which nothing can be accepted. */
+  readonly needs: readonly string[];
+  /** For people. */
+  readonly place: string;
+}
+
+interface StoresOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly closers: Closer[];
+  readonly host: HostId;
+  readonly runner: TaskRunner;
+  readonly startedAt: number;
+  readonly onScript: (name: string, ms: number) => void;
+}
+
+function describeHost({ config, host, runner, startedAt, clock }: StoresOptions): HostInfo {
+  const { threads, running } = runner.stats();
+  return {
+    host,
+    roles: [...(config.roles.api ? ['api'] : []), ...(config.roles.worker ? ['worker'] : [])],
+    queues: config.queues && [...config.queues.keys()],
+    handlers: config.roles.worker
+      ? [...runner.handlers.values()].filter((each) => !each.builtin).map((each) => each.name)
+      : [],
+    threads,
+    running,
+    startedAt,
+    lastSeenAt: clock.now(),
+  };
+}
+
+/** Servers that are still starting are waited for. */
+async function patiently<T>(what: string, options: StoresOptions, open: () => Promise<T>): Promise<T> {
+  const { clock, config, log } = options;
+  const deadline = clock.monotonic() + config.START_TIMEOUT_SECONDS * 1000;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await open();
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'STORE_UNSUITABLE') throw error;
+      const why = error instanceof Error ? error.message || error.name : String(error);
+      if (clock.monotonic() >= deadline) throw new ConfigError(`${what} cannot be reached: ${why}`);
+      if (tries === 1) log.warn(`${what} is not reached yet; waiting for it`, { error: why });
+      await new Promise<void>((resolve) => clock.after(START_RETRY_MS, resolve));
+    }
+  }
+}
+
+async function openDistributed(options: StoresOptions): Promise<Stores> {
+  const { config, clock, log, closers, host, onScript } = options;
+  let redis: OpenRedisStore | undefined;
+  const record = await patiently('PostgreSQL (DATABASE_URL)', options, () =>
+    openPostgresHistory({
+      databaseUrl: config.DATABASE_URL,
+      clock,
+      retentionMs: config.RETENTION_DAYS * DAY_MS,
+      pendingTtlMs: config.PENDING_TTL_DAYS * DAY_MS,
+      maxBatchBytes: config.ARCHIVE_BATCH_BYTES,
+      hot: async (ids) => (await redis?.summaries(ids)) ?? ids.map(() => undefined),
+      onSetAside: (executionId, reason) =>
+        log.error('the record refused an execution; it is kept in the table set_aside', { executionId, reason }),
+      onHealth: (healthy, error) =>
+        healthy ? log.info('PostgreSQL is back') : log.error('PostgreSQL is away', { error }),
+    }),
+  );
+  closers.push(() => record.close());
+  const definition = async (workflowId: WorkflowId) =>
+    redis?.definition(workflowId) ?? (await record.definition(workflowId));
+  const opened = await patiently('Redis (REDIS_URL)', options, () =>
+    openRedisStore({
+      url: config.REDIS_URL,
+      partitions: config.PARTITIONS,
+      host,
+      clock,
+      leaseMs: config.LEASE_MS,
+      maxDeliveries: config.MAX_DELIVERIES,
+      maxExecutionBytes: config.MAX_EXECUTION_BYTES,
+      planCacheBytes: config.PLAN_CACHE_BYTES,
+      hotGraceMs: config.HOT_GRACE_SECONDS * 1000,
+      parkAfterMs: config.PARK_SECONDS * 1000,
+      outboxMaxBytes: config.OUTBOX_MAX_BYTES,
+      waitReplicas: config.REDIS_WAIT_REPLICAS,
+      unknownHandlerGraceMs: config.UNKNOWN_HANDLER_GRACE_MS,
+      recover: config.RECOVER,
+      works: config.roles.worker,
+      self: () => describeHost(options),
+      record: {
+        deadLetters: record.deadLetters,
+        epoch: record.epoch,
+        unfinished: (after, limit) => record.unfinished(after, limit),
+        async plan(workflowId) {
+          const found = await definition(workflowId);
+          if (!found) throw new MillraceError('STORE_DAMAGED', `PostgreSQL has no definition of ${workflowId}`);
+          return compilePlan(found);
+        },
+      },
+      log: (level, message, fields) => log[level](message, fields),
+      onScript,
+    }),
+  );
+  redis = opened;
+  closers.push(() => opened.close());
+  const history: HistoryStore = {
+    record: (events) => record.record(events),
+    definition,
+    read: (ids) => record.read(ids),
+    list: (query) => record.list(query),
+    sweep: () => record.sweep(),
+    close: () => record.close(),
+  };
+  return {
+    store: opened.store,
+    history,
+    hosts: opened.registry,
+    durability: opened.durability,
+    dependencies: () => ({
+      redis: opened.healthy() ? 'healthy' : 'unhealthy',
+      postgres: record.healthy ? 'healthy' : 'unhealthy',
+    }),
+    needs: ['redis'],
+    place: `distributed store, ${config.PARTITIONS} partitions`,
+  };
+}
+
+async function openEmbedded(options: StoresOptions): Promise<Stores> {
+  const { config, clock, log, closers } = options;
   const lock = await lockDirectory(config.DATA_DIR);
   closers.push(() => lock.release());
   const birth = { storeId: randomUUID(), now: clock.now() };
@@ -137,8 +286,11 @@ async function openStores(config: Config, clock: Clock, log: Logger, closers: Cl
   return {
     store,
     history,
+    hosts: { living: async () => [describeHost(options)] },
     durability: 'an answer follows the sync of its LMDB commit',
-    dependencies: () => ({ store: store.failing ? ('unhealthy' as const) : ('healthy' as const) }),
+    dependencies: () => ({ store: store.failing ? 'unhealthy' : 'healthy' }),
+    needs: ['store'],
+    place: `embedded store in ${resolve(config.DATA_DIR)}`,
   };
 }
 

@@ -76,8 +76,40 @@ const SETTINGS = {
     ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
     'Least level that is logged.',
   ),
-  REDIS_URL: text('', 'Redis of the distributed store.'),
-  DATABASE_URL: text('', 'PostgreSQL of the distributed store.'),
+  REDIS_URL: text(
+    '',
+    'Redis of the distributed store: redis://user:password@host:port/db, rediss:// for TLS (?ca=FILE), ?cluster=true or several, comma-separated, for a cluster.',
+  ),
+  DATABASE_URL: text('', 'PostgreSQL of the distributed store: postgres://user:password@host:port/database.'),
+  ROLES: text('api,worker', 'What this host does: api, worker, or both.'),
+  PARTITIONS: integer(64, 1, 1024, 'Shards of the distributed store; fixed at its first start.'),
+  HOT_GRACE_SECONDS: integer(
+    30,
+    0,
+    86_400,
+    'How long an ended execution stays in Redis once it is in PostgreSQL.',
+  ),
+  OUTBOX_MAX_BYTES: integer(
+    1 << 30,
+    1 << 16,
+    2 ** 40,
+    'Bytes of executions in Redis past which submissions answer 503.',
+  ),
+  ARCHIVE_INTERVAL_MS: integer(20, 0, 60_000, 'Time in which changes gather before they go to PostgreSQL.'),
+  ARCHIVE_BATCH_BYTES: integer(8 << 20, 1024, 1 << 30, 'Bytes of one transaction of the archiver, about.'),
+  RECOVER: choice(
+    'auto',
+    ['auto', 'never'],
+    'Whether a Redis that was lost is filled again from PostgreSQL.',
+  ),
+  REDIS_WAIT_REPLICAS: integer(0, 0, 16, 'Replicas that must have a change before it is acknowledged.'),
+  UNKNOWN_HANDLER_GRACE_MS: integer(
+    10_000,
+    0,
+    86_400_000,
+    'How long a node waits for a host that has its handler, before it fails.',
+  ),
+  START_TIMEOUT_SECONDS: number(60, 0, 86_400, 'How long a start waits for Redis and PostgreSQL.'),
 } satisfies Record<string, Setting<unknown>>;
 
 type Values = {
@@ -87,6 +119,8 @@ type Values = {
 export interface Config extends Values {
   readonly retryDefaults: RetryPolicy;
   readonly queues: ReadonlyMap<string, number> | undefined;
+  readonly roles: { readonly api: boolean; readonly worker: boolean };
+  readonly isDistributed: boolean;
 }
 
 /** Raised with every setting that is wrong, one a line. */
@@ -114,15 +148,27 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     queues = parseQueues(checked.QUEUES);
     if (!queues) problems.push(`QUEUES=${checked.QUEUES}: expected name:count pairs, as default:64,llm:4`);
   }
-  if (checked.REDIS_URL || checked.DATABASE_URL) {
+  if ((checked.REDIS_URL === '') !== (checked.DATABASE_URL === '')) {
+    const [given, missing] = checked.REDIS_URL ? ['REDIS_URL', 'DATABASE_URL'] : ['DATABASE_URL', 'REDIS_URL'];
     problems.push(
-      'REDIS_URL and DATABASE_URL choose the distributed store, which this version has not yet; unset both to run on the embedded store',
+      `${given} is set and ${missing} is not: set both for the distributed store, or neither for the embedded one`,
     );
+  }
+  const roles = checked.ROLES.toLowerCase()
+    .split(/[,|]/)
+    .map((role) => role.trim());
+  if (roles.some((role) => role !== 'api' && role !== 'worker')) {
+    problems.push(`ROLES=${checked.ROLES}: expected api, worker, or both, comma-separated`);
+  }
+  if (!checked.REDIS_URL && !(roles.includes('api') && roles.includes('worker'))) {
+    problems.push('ROLES: the embedded store has one host, which does everything; set REDIS_URL and DATABASE_URL');
   }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return {
     ...checked,
     queues,
+    roles: { api: roles.includes('api'), worker: roles.includes('worker') },
+    isDistributed: checked.REDIS_URL !== '',
     retryDefaults: {
       maxAttempts: checked.RETRY_MAX_ATTEMPTS,
       initialIntervalMs: checked.RETRY_INITIAL_INTERVAL_MS,

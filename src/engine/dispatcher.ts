@@ -1,4 +1,5 @@
 import type { LeasedTask, LeaseRef, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
+import { MillraceError } from '../model/errors.js';
 import type { HostId } from '../model/ids.js';
 import { QUARANTINE_DELIVERIES } from '../model/quarantine.js';
 import type { RunnerResult, RunnerTask, TaskRunner } from '../runner/task-runner.js';
@@ -14,6 +15,7 @@ export interface DispatcherOptions {
   readonly telemetry: Telemetry;
   readonly log: Logger;
   readonly now: () => number;
+  readonly pause: (ms: number) => Promise<void>;
   readonly host: HostId;
   readonly leaseMs: number;
   /** Tasks of each queue that this host runs at once; undefined: every queue, as many as there is room for. */
@@ -21,6 +23,9 @@ export interface DispatcherOptions {
   readonly nodeTimeoutMs: number;
   readonly maxInputBytes: number;
 }
+
+const LEAST_RETRY_MS = 100;
+const MOST_RETRY_MS = 2000;
 
 /**
  * The way of a task through this host: leased as far as the runner has room, run, its result put into the store in the
@@ -45,6 +50,7 @@ export class Dispatcher {
   #wantsLease = false;
   #leases = false;
   #idle: (() => void) | undefined;
+  #isReleased = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -187,6 +193,7 @@ export class Dispatcher {
 
   async #advance(): Promise<void> {
     this.#advancing = true;
+    let failures = 0;
     while (this.#results.length > 0) {
       const results = this.#results;
       this.#results = [];
@@ -194,16 +201,28 @@ export class Dispatcher {
       let reply: StoreReply<unknown> | undefined;
       try {
         reply = await this.#options.store.advance(results, request);
+        failures = 0;
       } catch (error) {
-        this.#options.log.error('results could not be recorded; their tasks run again', {
-          error,
-          tasks: results.length,
-        });
+        failures += 1;
+        await this.#afterFailure(results, failures, error);
       }
       this.take(request, reply);
     }
     this.#advancing = false;
     this.#settle();
+  }
+
+  /** While the store is away its results wait: sent twice, they count once. */
+  async #afterFailure(results: readonly TaskResult[], failures: number, error: unknown): Promise<void> {
+    const { log, pause } = this.#options;
+    const isAway = error instanceof MillraceError && error.code === 'STORE_UNAVAILABLE';
+    if (!isAway || this.#isReleased) {
+      log.error('results could not be recorded; their tasks run again', { error, tasks: results.length });
+      return;
+    }
+    if (failures === 1) log.warn('results wait until the store is back', { error, tasks: results.length });
+    this.#results = [...results, ...this.#results];
+    await pause(Math.min(MOST_RETRY_MS, LEAST_RETRY_MS * 2 ** Math.min(failures - 1, 10)));
   }
 
   /** What waited for the end of a call has its turn. */
@@ -244,6 +263,7 @@ export class Dispatcher {
 
   /** Hands back what still runs, as if it had never begun. */
   async release(): Promise<void> {
+    this.#isReleased = true;
     const keys = [...this.#running.keys()];
     if (keys.length === 0) return;
     const results = [...this.#running.values()].map(

@@ -8,7 +8,9 @@ import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
 import { hasEnded } from '../model/states.js';
 import type { TaskRunner } from '../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../store/history-store.js';
+import type { HostRegistry } from '../store/host-registry.js';
 import type { DeadLetterQuery, StateStore } from '../store/state-store.js';
+import { Archiver } from './archiver.js';
 import { type Background, startBackground } from './background.js';
 import { Completer } from './completer.js';
 import { Dispatcher } from './dispatcher.js';
@@ -39,6 +41,8 @@ export interface EngineOptions {
   readonly durability: string;
   /** The state of the stores as they see it themselves. */
   readonly dependencies: () => EngineHealth['dependencies'];
+  /** Names of the dependencies without which nothing can be accepted. */
+  readonly needs: readonly string[];
   readonly partitions: number;
   readonly leaseMs: number;
   readonly maxDeliveries: number;
@@ -51,11 +55,16 @@ export interface EngineOptions {
   readonly planCacheBytes: number;
   readonly reconcileMs: number;
   readonly sweepMs: number;
+  /** Whether this host runs tasks. */
+  readonly works: boolean;
+  readonly archiveIntervalMs: number;
+  readonly hosts: HostRegistry;
 }
 
 /** How often a call is begun anew because the execution moved between the hot store and the record meanwhile. */
 const MOVES = 5;
 const BACKGROUND_RETRY_MS = 1000;
+const ARCHIVE_BATCH = 1000;
 
 /** One host's engine: it joins the store, the runner and the clock, and answers the edge. */
 export class Engine implements WorkflowEngine {
@@ -65,6 +74,7 @@ export class Engine implements WorkflowEngine {
   readonly #dispatcher: Dispatcher;
   readonly #submitter: Submitter;
   readonly #waiters: EndWaiters;
+  readonly #archiver: Archiver;
   readonly #timers: Background;
   /** What goes on as long as tasks run: their timers and their leases. */
   readonly #untilDrained: readonly Background[];
@@ -90,6 +100,7 @@ export class Engine implements WorkflowEngine {
       telemetry,
       log,
       now: () => clock.now(),
+      pause: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
       host,
       leaseMs,
       queues,
@@ -106,6 +117,14 @@ export class Engine implements WorkflowEngine {
     });
     const reconciler = background('reconciling executions', () => this.#reconcile());
     const sweeper = background('removing what is past its retention', () => this.#sweep());
+    this.#archiver = new Archiver({
+      store,
+      history: options.history,
+      clock,
+      log,
+      gatherMs: options.archiveIntervalMs,
+      batchSize: ARCHIVE_BATCH,
+    });
     this.#untilDrained = [this.#timers, leases];
     this.#untilRefused = [reconciler, sweeper];
   }
@@ -115,7 +134,7 @@ export class Engine implements WorkflowEngine {
     this.#phase = 'running';
     this.#store.onSignals((signals) => this.#onSignals(signals));
     for (const background of [...this.#untilDrained, ...this.#untilRefused]) background.within(0);
-    this.#dispatcher.start();
+    if (this.#options.works) this.#dispatcher.start();
   }
 
   /** Takes no more submissions and no more tasks; `ready` turns false. */
@@ -133,6 +152,8 @@ export class Engine implements WorkflowEngine {
     const handedBack = this.#dispatcher.runningCount;
     await this.#dispatcher.release();
     this.#waiters.tellAll();
+    await this.#archiver.stop();
+    await Promise.race([this.#archiver.drain().catch(() => undefined), deadline]);
     return { handedBack };
   }
 
@@ -231,12 +252,13 @@ export class Engine implements WorkflowEngine {
   health(): EngineHealth {
     const { mode, durability } = this.#options;
     const dependencies = this.#options.dependencies();
-    const healthy = Object.values(dependencies).every((state) => state === 'healthy');
-    return { ready: this.#phase === 'running' && healthy, mode, durability, dependencies };
+    const serves = this.#options.needs.every((name) => dependencies[name] === 'healthy');
+    return { ready: this.#phase === 'running' && serves, mode, durability, dependencies };
   }
 
   async stats(): Promise<EngineStats> {
-    return { store: await this.#store.stats(), runner: this.#options.runner.stats() };
+    const [store, hosts] = await Promise.all([this.#store.stats(), this.#options.hosts.living()]);
+    return { store, runner: this.#options.runner.stats(), hosts };
   }
 
   #onSignals(signals: readonly StoreSignal[]): void {
@@ -244,6 +266,9 @@ export class Engine implements WorkflowEngine {
       switch (signal.kind) {
         case 'ready':
           this.#dispatcher.wake();
+          break;
+        case 'outbox':
+          this.#archiver.wake();
           break;
         case 'timer':
           this.#timers.within(signal.inMs);
@@ -253,7 +278,8 @@ export class Engine implements WorkflowEngine {
           break;
         case 'ended': {
           const { state, startedAt, finishedAt } = signal.end;
-          this.#options.telemetry.ended(state, startedAt === undefined ? undefined : finishedAt - startedAt);
+          const ranMs = startedAt === undefined ? undefined : finishedAt - startedAt;
+          if (!signal.elsewhere) this.#options.telemetry.ended(state, ranMs);
           this.#waiters.tell(signal.executionId);
           break;
         }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../model/clock.js';
 import type { StartCommand, StartOutcome, SubmitCommand, SubmitOutcome } from '../model/commands.js';
 import { MillraceError } from '../model/errors.js';
@@ -79,7 +80,7 @@ export class Submitter {
   #command({ plan, params, trigger, idempotency }: Submission): SubmitCommand {
     const { idempotencyTtlMs } = this.#options;
     return {
-      executionId: this.#ids.next(this.#partition),
+      executionId: this.#ids.next(this.#partitionOf(idempotency)),
       plan,
       params,
       trigger,
@@ -91,6 +92,13 @@ export class Submitter {
         },
       }),
     };
+  }
+
+  /** A key and its execution lie in one partition, whichever host takes the key; else a batch goes to one, in turn. */
+  #partitionOf(idempotency: Submission['idempotency']): number {
+    if (!idempotency) return this.#partition;
+    const digest = createHash('sha256').update(`${idempotency.client}\0${idempotency.key}`).digest();
+    return digest.readUInt32BE(0) % this.#options.partitions;
   }
 
   async #submitBatch(commands: readonly SubmitCommand[]): Promise<StoreReply<SubmitOutcome>> {

@@ -4,6 +4,7 @@ import type { Plan } from '../model/plan.js';
 import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
 import type { RunnerStats } from '../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery } from '../store/history-store.js';
+import type { HostInfo } from '../store/host-registry.js';
 import type { DeadLetterQuery, StoreStats } from '../store/state-store.js';
 
 /**
@@ -64,4 +65,5 @@ export interface EngineHealth {
 export interface EngineStats {
   readonly store: StoreStats;
   readonly runner: RunnerStats;
+  readonly hosts: readonly HostInfo[];
 }

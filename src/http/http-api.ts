@@ -49,6 +49,8 @@ function routesOf({ engine, parser, config, telemetry, log, clock, version }: Ht
   const reader = createSubmissionReader(parser);
   const itemError = (thrown: unknown, call: Call) => presentable(thrown, log, call.requestId);
   const batch = { engine, maxBatchBytes: config.MAX_BATCH_BYTES, itemError };
+  const service = serviceRoutes({ engine, telemetry, version, nowMs: clock.now });
+  if (!config.roles.api) return service;
   return [
     ...submissionRoutes({ engine, parser, reader }),
     batchSubmissionRoute({ ...batch, reader }),
@@ -56,7 +58,7 @@ function routesOf({ engine, parser, config, telemetry, log, clock, version }: Ht
     ...executionRoutes({ engine, parser }),
     ...listRoutes(engine),
     ...deadLetterRoutes({ engine, parser }),
-    ...serviceRoutes({ engine, telemetry, version, nowMs: clock.now }),
+    ...service,
   ];
 }
 

@@ -16,6 +16,7 @@ const STATS: EngineStats = {
     oldestReadyMs: 7000,
   },
   runner: { threads: 2, running: 4, replaced: { timeout: 1, crash: 0 } },
+  hosts: [],
 };
 
 function metricsOf(stats: () => Promise<EngineStats> = async () => STATS) {

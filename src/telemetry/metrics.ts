@@ -20,6 +20,8 @@ export interface MetricsOptions {
 export interface Metrics extends Telemetry {
   requestRecorder(endpoint: string, method: string): { observe(durationMs: number, status: number): void };
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** A script of the distributed store was called. */
+  script(name: string, durationMs: number): void;
   summary(): Readonly<Record<string, unknown>>;
 }
 
@@ -80,6 +82,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     reconciled(count) {
       series.reconciled += count;
     },
+    script: (name, durationMs) => series.ofScript(name).observe(durationMs),
     requestRecorder: (endpoint, method) => series.requestRecorder(endpoint, method),
     async scrape() {
       await gauges.update(options.stats);
@@ -115,6 +118,16 @@ class SeriesTable {
     if (!this.#knowsHandler(handler)) return this.#unknown;
     const created = createHandlerSeries(handler);
     this.#byHandler.set(handler, created);
+    return created;
+  }
+
+  readonly scripts = new Map<string, BucketHistogram>();
+
+  ofScript(name: string): BucketHistogram {
+    const known = this.scripts.get(name);
+    if (known) return known;
+    const created = new BucketHistogram();
+    this.scripts.set(name, created);
     return created;
   }
 
@@ -177,6 +190,12 @@ function registerSeries(registry: Registry, series: SeriesTable): void {
   ]);
   addHistogram(registry, 'node_duration_seconds', 'Time of an attempt in its handler.', () =>
     series.handlers().map((node) => [{ handler: node.handler }, node.duration]),
+  );
+  addHistogram(
+    registry,
+    'millrace_store_script_seconds',
+    'Calls of the scripts of the distributed store, from sending to the reply.',
+    () => [...series.scripts].map(([script, calls]) => [{ script }, calls]),
   );
   addHistogram(registry, 'api_request_duration_seconds', 'From a whole request to its answer.', () =>
     series.requests

@@ -53,13 +53,23 @@ export function serviceRoutes({ engine, telemetry, version, nowMs }: ServiceRout
       pattern: '/api/v1/admin/stats',
       access: 'admin',
       async handle() {
-        const { store, runner } = await engine.stats();
+        const { store, runner, hosts } = await engine.stats();
         return jsonReply(200, {
           executions: { pending: store.pending, running: store.running },
           tasks: { ready: store.readyTasks, leased: store.leasedTasks, delayed: store.delayedTasks },
           oldest_ready_seconds: store.oldestReadyMs / 1000,
           outbox_events: store.outbox,
           worker_threads: { count: runner.threads, running_tasks: runner.running, replaced: runner.replaced },
+          hosts: hosts.map((host) => ({
+            id: host.host,
+            roles: host.roles,
+            queues: host.queues ?? null,
+            handlers: host.handlers,
+            worker_threads: host.threads,
+            running_tasks: host.running,
+            started_at: new Date(host.startedAt).toISOString(),
+            last_seen_at: new Date(host.lastSeenAt).toISOString(),
+          })),
           ...telemetry.summary(),
         });
       },

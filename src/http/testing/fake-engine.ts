@@ -149,6 +149,7 @@ export class FakeEngine implements WorkflowEngine {
         oldestReadyMs: 7,
       },
       runner: { threads: 1, running: 4, replaced: { timeout: 0, crash: 0 } },
+      hosts: [],
     };
   }
 
