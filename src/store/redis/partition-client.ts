@@ -1,6 +1,6 @@
 import type { ExecutionId } from '../../model/ids.js';
 import { PartitionKeys } from './partition-keys.js';
-import { type CommandCaller, callScript, type ScriptArgument, type ScriptName } from './script-registry.js';
+import { type CommandCaller, callScript, type ScriptArgument, type ScriptName, wireArgument } from './script-registry.js';
 import { redisFault } from './unavailable.js';
 
 export interface PartitionClientOptions {
@@ -91,7 +91,7 @@ export class PartitionClient {
   /** A plain command on keys of one slot. */
   async command(command: string, ...args: (string | number | Uint8Array)[]): Promise<unknown> {
     try {
-      return await this.#options.client.callBuffer(command, ...(args as (string | number | Buffer)[]));
+      return await this.#options.client.callBuffer(command, ...args.map(wireArgument));
     } catch (error) {
       throw redisFault(error);
     }

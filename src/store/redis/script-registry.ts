@@ -24,11 +24,17 @@ export async function callScript(
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
   const { sha, source } = SCRIPTS[name];
-  const rest = [keys.length, ...keys, ...(args as readonly (string | number | Buffer)[])];
+  const rest = [keys.length, ...keys, ...args.map(wireArgument)];
   try {
     return await client.callBuffer('EVALSHA', sha, ...rest);
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
     return client.callBuffer('EVAL', source, ...rest);
   }
+}
+
+/** The client writes a Buffer as it is, and any other array of bytes as text. */
+export function wireArgument(argument: ScriptArgument): string | number | Buffer {
+  if (typeof argument !== 'object' || Buffer.isBuffer(argument)) return argument;
+  return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
 }
