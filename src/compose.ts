@@ -191,7 +191,10 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
       maxBatchBytes: config.ARCHIVE_BATCH_BYTES,
       hot: async (ids) => (await redis?.summaries(ids)) ?? ids.map(() => undefined),
       onSetAside: (executionId, reason) =>
-        log.error('the record refused an execution; it is kept in the table set_aside', { executionId, reason }),
+        log.error('the record refused an execution; it is kept in the table set_aside', {
+          executionId,
+          reason,
+        }),
       onHealth: (healthy, error) =>
         healthy ? log.info('PostgreSQL is back') : log.error('PostgreSQL is away', { error }),
     }),
@@ -223,7 +226,8 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
         unfinished: (after, limit) => record.unfinished(after, limit),
         async plan(workflowId) {
           const found = await definition(workflowId);
-          if (!found) throw new MillraceError('STORE_DAMAGED', `PostgreSQL has no definition of ${workflowId}`);
+          if (!found)
+            throw new MillraceError('STORE_DAMAGED', `PostgreSQL has no definition of ${workflowId}`);
           return compilePlan(found);
         },
       },

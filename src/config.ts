@@ -149,7 +149,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     if (!queues) problems.push(`QUEUES=${checked.QUEUES}: expected name:count pairs, as default:64,llm:4`);
   }
   if ((checked.REDIS_URL === '') !== (checked.DATABASE_URL === '')) {
-    const [given, missing] = checked.REDIS_URL ? ['REDIS_URL', 'DATABASE_URL'] : ['DATABASE_URL', 'REDIS_URL'];
+    const [given, missing] = checked.REDIS_URL
+      ? ['REDIS_URL', 'DATABASE_URL']
+      : ['DATABASE_URL', 'REDIS_URL'];
     problems.push(
       `${given} is set and ${missing} is not: set both for the distributed store, or neither for the embedded one`,
     );
@@ -161,7 +163,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     problems.push(`ROLES=${checked.ROLES}: expected api, worker, or both, comma-separated`);
   }
   if (!checked.REDIS_URL && !(roles.includes('api') && roles.includes('worker'))) {
-    problems.push('ROLES: the embedded store has one host, which does everything; set REDIS_URL and DATABASE_URL');
+    problems.push(
+      'ROLES: the embedded store has one host, which does everything; set REDIS_URL and DATABASE_URL',
+    );
   }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return {

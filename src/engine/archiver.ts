@@ -51,7 +51,8 @@ export class Archiver {
       this.#failures = 0;
       return undefined;
     } catch (error) {
-      if (this.#failures === 0) log.error('the record is not reached; executions go on, and it is tried again', { error });
+      if (this.#failures === 0)
+        log.error('the record is not reached; executions go on, and it is tried again', { error });
       this.#failures += 1;
       return Math.min(MOST_RETRY_MS, LEAST_RETRY_MS * 2 ** Math.min(this.#failures, 10));
     }

@@ -13,7 +13,9 @@ export function isTransient(error: unknown): boolean {
 }
 
 export function isMissingPartition(error: unknown): boolean {
-  return codeOf(error) === '23514' && error instanceof Error && error.message.includes('no partition of relation');
+  return (
+    codeOf(error) === '23514' && error instanceof Error && error.message.includes('no partition of relation')
+  );
 }
 
 function codeOf(error: unknown): string {

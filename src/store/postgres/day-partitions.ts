@@ -49,7 +49,10 @@ export class DayPartitions {
   }
 
   /** Drops the days that are over before `instant`; answers how many executions went, about, and the bound. */
-  async dropBefore(client: ClientBase, instant: number): Promise<{ readonly removed: number; readonly bound: string }> {
+  async dropBefore(
+    client: ClientBase,
+    instant: number,
+  ): Promise<{ readonly removed: number; readonly bound: string }> {
     const last = dayOf(instant);
     const bound = leastIdAt(last * DAY_MS);
     const { rows } = await client.query<{ name: string }>(

@@ -7,7 +7,9 @@ import { leastIdAt } from './day-partitions.js';
 import { decodeError, escapeText, unescapeText } from './record-codec.js';
 
 /** What the hot store says of executions that the record has as unfinished. */
-export type HotSummaries = (ids: readonly ExecutionId[]) => Promise<readonly (ExecutionSummary | undefined)[]>;
+export type HotSummaries = (
+  ids: readonly ExecutionId[],
+) => Promise<readonly (ExecutionSummary | undefined)[]>;
 
 interface SummaryRow {
   readonly execution_id: string;
@@ -24,7 +26,11 @@ const COLUMNS = 'execution_id, workflow_id, name, state, created_at, started_at,
 const ENDED = EXECUTION_STATES.filter(hasEnded);
 
 /** One page, newest first, by keyset. `hot` brings the states of unfinished ones up to date. */
-export async function listExecutions(pool: Pool, hot: HotSummaries, query: ExecutionQuery): Promise<ExecutionPage> {
+export async function listExecutions(
+  pool: Pool,
+  hot: HotSummaries,
+  query: ExecutionQuery,
+): Promise<ExecutionPage> {
   const { state, limit } = query;
   if (state !== undefined && !hasEnded(state)) return listUnfinished(pool, hot, query);
   const ended = await queryEnded(pool, query, limit + 1);
@@ -79,13 +85,18 @@ function conditionsOf(query: ExecutionQuery): Conditions {
   const conditions = new Conditions();
   if (query.before !== undefined) conditions.add('execution_id', '<', query.before);
   if (query.createdBefore !== undefined) conditions.add('execution_id', '<', leastIdAt(query.createdBefore));
-  if (query.createdAfter !== undefined) conditions.add('execution_id', '>=', leastIdAt(Math.floor(query.createdAfter) + 1));
+  if (query.createdAfter !== undefined)
+    conditions.add('execution_id', '>=', leastIdAt(Math.floor(query.createdAfter) + 1));
   if (query.workflowId !== undefined) conditions.add('workflow_id', '=', query.workflowId);
   if (query.name !== undefined) conditions.add('name', '=', escapeText(query.name));
   return conditions;
 }
 
-async function queryUnfinished(pool: Pool, query: ExecutionQuery, limit: number): Promise<ExecutionSummary[]> {
+async function queryUnfinished(
+  pool: Pool,
+  query: ExecutionQuery,
+  limit: number,
+): Promise<ExecutionSummary[]> {
   const conditions = conditionsOf(query);
   const { rows } = await pool.query<SummaryRow>(
     `SELECT ${COLUMNS} FROM unfinished ${conditions.text} ORDER BY execution_id DESC LIMIT ${limit}`,

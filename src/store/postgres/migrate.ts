@@ -41,7 +41,9 @@ function refuseStrange(migrations: readonly Migration[], done: ReadonlyMap<strin
   for (const [name, checksum] of done) {
     const here = known.get(name);
     if (here === undefined) {
-      throw unsuitable(`its schema has ${name}, which this version does not know: use a newer version of Millrace`);
+      throw unsuitable(
+        `its schema has ${name}, which this version does not know: use a newer version of Millrace`,
+      );
     }
     if (here !== checksum) {
       throw unsuitable(`${name} was run with other contents than it has now: migrations are never edited`);

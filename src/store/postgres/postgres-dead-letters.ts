@@ -29,7 +29,10 @@ export class PostgresDeadLetters {
     if (query.errorCode !== undefined) add('error_code =', escapeText(query.errorCode));
     if (query.failedAfter !== undefined) add('failed_at >', Math.floor(query.failedAfter));
     const where = parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '';
-    const rows = await this.#query(`SELECT body FROM dead_letters ${where} ORDER BY key DESC LIMIT ${query.limit}`, values);
+    const rows = await this.#query(
+      `SELECT body FROM dead_letters ${where} ORDER BY key DESC LIMIT ${query.limit}`,
+      values,
+    );
     return rows.map(letterOf);
   }
 
@@ -42,7 +45,9 @@ export class PostgresDeadLetters {
 
   async remove(ids: readonly string[]): Promise<readonly ('deleted' | 'not_found')[]> {
     const keys = ids.flatMap((id) => keyOf(id) ?? []);
-    const rows = await this.#query('DELETE FROM dead_letters WHERE key = ANY($1::bytea[]) RETURNING body', [keys]);
+    const rows = await this.#query('DELETE FROM dead_letters WHERE key = ANY($1::bytea[]) RETURNING body', [
+      keys,
+    ]);
     const deleted = new Set(rows.map((row) => letterOf(row).id));
     // Named twice in one call, it was there once.
     return ids.map((id) => (deleted.delete(id) ? 'deleted' : 'not_found'));

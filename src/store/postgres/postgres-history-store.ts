@@ -103,7 +103,9 @@ export class PostgresHistoryStore implements HistoryStore {
   /** Whether it can be written now. */
   async probe(): Promise<boolean> {
     try {
-      const { rows } = await this.#pool.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+      const { rows } = await this.#pool.query<{ transaction_read_only: string }>(
+        'SHOW transaction_read_only',
+      );
       const writes = rows[0]?.transaction_read_only === 'off';
       this.#tell(writes, writes ? undefined : new Error('the server is read-only'));
     } catch (error) {
@@ -138,7 +140,9 @@ export class PostgresHistoryStore implements HistoryStore {
         'SELECT record FROM unfinished WHERE execution_id = ANY($1::uuid[]) UNION ALL SELECT record FROM executions WHERE execution_id = ANY($1::uuid[])',
         [ids],
       );
-      const found = new Map(rows.map(({ record }) => decodeRecord(record)).map((each) => [each.executionId, each]));
+      const found = new Map(
+        rows.map(({ record }) => decodeRecord(record)).map((each) => [each.executionId, each]),
+      );
       return ids.map((id) => found.get(id));
     });
   }
@@ -201,7 +205,13 @@ export class PostgresHistoryStore implements HistoryStore {
       if (held[index]) continue;
       const definition = await this.definition(snapshot.workflowId);
       if (!definition) continue;
-      const cancelled = { ...snapshot, state: 'cancelled', revision: snapshot.revision + 1, finishedAt: now, error } as const;
+      const cancelled = {
+        ...snapshot,
+        state: 'cancelled',
+        revision: snapshot.revision + 1,
+        finishedAt: now,
+        error,
+      } as const;
       events.push({ kind: 'ended', snapshot: cancelled, plan: compilePlan(definition), deadLetters: [] });
     }
     await this.#recorder.record(events);

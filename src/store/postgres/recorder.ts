@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
 import type { OutboxEvent } from '../../model/commands.js';
+import { encodeDeadLetterKey } from '../../model/dead-letter.js';
 import { partitionOf, type WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
-import { encodeDeadLetterKey } from '../../model/dead-letter.js';
 import type { DeadLetter } from '../../model/snapshot.js';
 import { EXECUTION_STATES } from '../../model/states.js';
 import { type CopyValue, copied, copyRows } from './copy-writer.js';
@@ -82,7 +82,10 @@ export class Recorder {
     let bytes = 0;
     for (const event of newestOf(events)) {
       const record = encodeRecord(event.snapshot);
-      if (batch.length >= MAX_BATCH_EVENTS || (batch.length > 0 && bytes + record.length > this.#options.maxBatchBytes)) {
+      if (
+        batch.length >= MAX_BATCH_EVENTS ||
+        (batch.length > 0 && bytes + record.length > this.#options.maxBatchBytes)
+      ) {
         await this.#write(batch);
         batch = [];
         bytes = 0;
@@ -184,7 +187,8 @@ function newestOf(events: readonly OutboxEvent[]): Iterable<OutboxEvent> {
   const newest = new Map<string, OutboxEvent>();
   for (const event of events) {
     const known = newest.get(event.snapshot.executionId);
-    if (!known || known.snapshot.revision < event.snapshot.revision) newest.set(event.snapshot.executionId, event);
+    if (!known || known.snapshot.revision < event.snapshot.revision)
+      newest.set(event.snapshot.executionId, event);
   }
   return newest.values();
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { ExecutionId } from '../../model/ids.js';
 import type { RestoreCommand, RestoreOutcome } from '../../model/commands.js';
+import type { ExecutionId, WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
-import type { WorkflowId } from '../../model/ids.js';
 import type { PartitionClient } from './partition-client.js';
 import { STORE_KEY } from './partition-keys.js';
 import { unsuitable } from './start-checks.js';
@@ -21,7 +20,10 @@ export interface EpochOptions {
   readonly record: EpochRecord;
   readonly recover: 'auto' | 'never';
   /** Pages of unfinished executions, by id. */
-  readonly unfinished: (after: ExecutionId | undefined, limit: number) => Promise<readonly ExecutionSnapshot[]>;
+  readonly unfinished: (
+    after: ExecutionId | undefined,
+    limit: number,
+  ) => Promise<readonly ExecutionSnapshot[]>;
   readonly plan: (workflowId: WorkflowId) => Promise<Plan>;
   readonly restore: (commands: readonly RestoreCommand[]) => Promise<readonly RestoreOutcome[]>;
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
@@ -95,7 +97,9 @@ async function bringBack(options: EpochOptions): Promise<void> {
     const outcomes = await options.restore(commands);
     restored += outcomes.filter((outcome) => outcome === 'restored').length;
   }
-  log('warn', 'unfinished executions are back; those that were not triggered wait in PostgreSQL', { restored });
+  log('warn', 'unfinished executions are back; those that were not triggered wait in PostgreSQL', {
+    restored,
+  });
 }
 
 function strangers(recorded: string | undefined): Error {

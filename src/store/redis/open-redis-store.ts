@@ -213,7 +213,8 @@ class RedisHost implements OpenRedisStore {
       this.#options.log('info', 'Redis is back');
       this.store.onReturn();
       const released = await this.store.resume(now);
-      if (released > 0) this.#options.log('info', 'leases whose reply was lost were handed back', { released });
+      if (released > 0)
+        this.#options.log('info', 'leases whose reply was lost were handed back', { released });
     } catch (error) {
       this.#options.log('warn', 'Redis is back but does not serve yet', { error });
     }
@@ -262,7 +263,8 @@ class RedisHost implements OpenRedisStore {
     const { waitReplicas } = this.#options;
     const [master] = this.#connection.masters();
     const reached = Number(await master?.callBuffer('WAIT', waitReplicas, 1000));
-    if (reached < waitReplicas) throw unavailable(new Error(`${reached} of ${waitReplicas} replicas answered`));
+    if (reached < waitReplicas)
+      throw unavailable(new Error(`${reached} of ${waitReplicas} replicas answered`));
   }
 
   #schedule(): void {

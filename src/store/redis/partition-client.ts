@@ -1,6 +1,12 @@
 import type { ExecutionId } from '../../model/ids.js';
 import { PartitionKeys } from './partition-keys.js';
-import { type CommandCaller, callScript, type ScriptArgument, type ScriptName, wireArgument } from './script-registry.js';
+import {
+  type CommandCaller,
+  callScript,
+  type ScriptArgument,
+  type ScriptName,
+  wireArgument,
+} from './script-registry.js';
 import { redisFault } from './unavailable.js';
 
 export interface PartitionClientOptions {

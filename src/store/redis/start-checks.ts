@@ -52,7 +52,9 @@ export function checkServer(facts: ServerFacts): readonly string[] {
   const major = Number(facts.version.split('.')[0]);
   const least = facts.product === 'valkey' ? LEAST_VALKEY_MAJOR : LEAST_REDIS_MAJOR;
   if (!(major >= least)) {
-    throw unsuitable(`${facts.product} ${facts.version} is too old: Redis 7.0 or Valkey 8 at least is needed`);
+    throw unsuitable(
+      `${facts.product} ${facts.version} is too old: Redis 7.0 or Valkey 8 at least is needed`,
+    );
   }
   if (facts.maxmemoryPolicy !== '' && facts.maxmemoryPolicy !== 'noeviction') {
     throw unsuitable(
@@ -87,7 +89,9 @@ export async function checkLayout(server: CommandCaller, partitions: number): Pr
     throw unsuitable(`it was made with PARTITIONS=${kept}, and this host has ${partitions}: use ${kept}`);
   }
   if (Number(String(format)) > STORE_FORMAT) {
-    throw unsuitable(`its format ${format} is newer than this version of Millrace, which knows ${STORE_FORMAT}`);
+    throw unsuitable(
+      `its format ${format} is newer than this version of Millrace, which knows ${STORE_FORMAT}`,
+    );
   }
 }
 

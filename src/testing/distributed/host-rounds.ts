@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { type EngineProcess, startEngineProcess } from '../engine-process.js';
 import { createSeededRandom } from '../seeded-random.js';
@@ -86,7 +86,10 @@ async function callAny(path: string, init?: RequestInit): Promise<unknown> {
 async function submitAll(): Promise<void> {
   const lanes = Array.from({ length: 4 }, async () => {
     while (accepted.length < wanted) {
-      const shapes = Array.from({ length: BATCH }, () => SHAPES[random.integer(0, SHAPES.length - 1)] as Shape);
+      const shapes = Array.from(
+        { length: BATCH },
+        () => SHAPES[random.integer(0, SHAPES.length - 1)] as Shape,
+      );
       const body = JSON.stringify(shapes.map((shape) => ({ ...shape.body, trigger: true })));
       const headers = { 'content-type': 'application/json' };
       const reply = (await callAny('/api/v1/workflow/batch', { method: 'POST', headers, body })) as {
@@ -203,7 +206,8 @@ async function checkRecord(): Promise<void> {
   }
   for (const { id, shape } of accepted) {
     const state = found.get(id);
-    if (state !== (shape.status === 'COMPLETED' ? 2 : 3)) violations.push(`${id} (${shape.name}) is recorded as ${state}`);
+    if (state !== (shape.status === 'COMPLETED' ? 2 : 3))
+      violations.push(`${id} (${shape.name}) is recorded as ${state}`);
   }
   if (aside.rows[0].count !== 0) violations.push('the record has set executions aside');
 }
@@ -214,7 +218,9 @@ async function awaitSmallRedis(): Promise<void> {
     if (now.keys <= before.keys + 64) return;
     await pause(500);
   }
-  violations.push(`Redis did not shrink: ${JSON.stringify(before)} before, ${JSON.stringify(await redisSize())} after`);
+  violations.push(
+    `Redis did not shrink: ${JSON.stringify(before)} before, ${JSON.stringify(await redisSize())} after`,
+  );
 }
 
 await Promise.all([submitAll(), disturb()]);
@@ -227,7 +233,14 @@ await awaitSmallRedis();
 console.log(
   JSON.stringify(
     {
-      settings: { wanted, hostCount, everyMs, seed: values.seed, redis: values.redis, postgres: values.postgres },
+      settings: {
+        wanted,
+        hostCount,
+        everyMs,
+        seed: values.seed,
+        redis: values.redis,
+        postgres: values.postgres,
+      },
       acknowledged: accepted.length,
       deaths,
       submittedMs: Math.round(submittedMs),
@@ -241,7 +254,10 @@ console.log(
 );
 for (const violation of violations.slice(0, 20)) console.error(violation);
 for (const host of hosts) {
-  const errors = host.output().split('\n').filter((line) => line.includes('"level":"error"'));
+  const errors = host
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('"level":"error"'));
   if (violations.length > 0) console.error(errors.slice(-5).join('\n'));
 }
 await Promise.all(hosts.map((host) => host.stop()));

@@ -17,7 +17,12 @@ const FANNED = ['b', 'c', 'd', 'e', 'f'];
 export const SHAPES: readonly Shape[] = [
   shape('two', [
     { id: 'a', handler: 'input', config: { value: 7 } },
-    { id: 'b', handler: 'echo', dependencies: ['a'], config: { seen: '{{ a.value }}', of: '{{ params.of }}' } },
+    {
+      id: 'b',
+      handler: 'echo',
+      dependencies: ['a'],
+      config: { seen: '{{ a.value }}', of: '{{ params.of }}' },
+    },
   ]),
   shape('chain', [
     { id: 'a', handler: 'echo', config: { n: 1 } },
@@ -31,7 +36,12 @@ export const SHAPES: readonly Shape[] = [
   shape('join', [
     { id: 'a', handler: 'input', config: { value: 1 } },
     ...FANNED.map((id) => ({ id, handler: 'echo', dependencies: ['a'], config: { v: '{{ a.value }}' } })),
-    { id: 'z', handler: 'output', dependencies: FANNED, config: { all: FANNED.map((id) => `{{ ${id}.v }}`) } },
+    {
+      id: 'z',
+      handler: 'output',
+      dependencies: FANNED,
+      config: { all: FANNED.map((id) => `{{ ${id}.v }}`) },
+    },
   ]),
   shape('timer', [
     { id: 'a', handler: 'delay', config: { seconds: 0.3 } },

@@ -24,7 +24,9 @@ export async function startRedisCluster(masters = 3): Promise<RedisCluster> {
     ...['--cluster', 'create', ...addresses, '--cluster-yes', '--cluster-replicas', '0'],
   ]);
   for (const node of nodes) {
-    await poll('the cluster to agree', async () => (await probeRedis(node.port, 'CLUSTER INFO')).includes('cluster_state:ok'));
+    await poll('the cluster to agree', async () =>
+      (await probeRedis(node.port, 'CLUSTER INFO')).includes('cluster_state:ok'),
+    );
   }
   return {
     url: nodes.map((node) => node.url).join(','),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { openSync } from 'node:fs';
+import { createServer } from 'node:net';
 
 /** Servers that this process started and that still run: they do not outlive it. */
 const running = new Set<ChildProcess>();
