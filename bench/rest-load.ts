@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type EngineProcess, startEngineProcess } from '../src/testing/engine-process.js';
+import { parseStoreName, type StoreName, startBenchStore } from './bench-store.js';
 import { runForkedLoad } from './forked-load.js';
 import type { LatencySummary, LoadReport } from './load-process.js';
 import { describeMachine } from './machine.js';
@@ -8,7 +9,8 @@ import { percentile, spread } from './statistics.js';
 import { SHAPES, type Shape, workload } from './workloads.js';
 
 const USAGE = `npm run bench -- [--shape ${SHAPES.join('|')}] [--seconds 10] [--connections 32] [--runs 5]
-                [--batch N: through the batch path]  [--rate N: workflows a second, open loop]  [--smoke]`;
+                [--batch N: through the batch path]  [--rate N: workflows a second, open loop]
+                [--store embedded|distributed]  [--smoke]`;
 const DRAIN_TIMEOUT_MS = 120_000;
 /** No limit may cut a load test short; the rest is as it ships. */
 const SETTINGS = { LOG_LEVEL: 'warn', RATE_LIMIT_ENABLED: 'false' };
@@ -20,6 +22,7 @@ interface Options {
   readonly runs: number;
   readonly batch: number;
   readonly rate: number;
+  readonly store: StoreName;
 }
 
 interface RunResult {
@@ -38,6 +41,7 @@ function readOptions(): Options {
       runs: { type: 'string' },
       batch: { type: 'string', default: '0' },
       rate: { type: 'string', default: '0' },
+      store: { type: 'string', default: 'embedded' },
       smoke: { type: 'boolean', default: false },
     },
   });
@@ -51,17 +55,19 @@ function readOptions(): Options {
   };
   if (!shape || Object.values(options).some((value) => !(value >= 0)) || options.runs < 1)
     throw new Error(USAGE);
-  return { shape, ...options };
+  return { shape, ...options, store: parseStoreName(values.store) };
 }
 
 /** One run on a fresh engine and a fresh store. */
 async function runOnce(options: Options): Promise<RunResult & { readyLine: string }> {
-  const engine = await startEngineProcess({ from: 'dist', settings: SETTINGS });
+  const store = await startBenchStore(options.store);
+  const engine = await startEngineProcess({ from: 'dist', settings: { ...SETTINGS, ...store.settings } });
   try {
     return { ...(await measure(engine, options)), readyLine: engine.readyLine };
   } finally {
     await engine.stop();
     await engine.removeDataDir();
+    await store.stop();
   }
 }
 
@@ -106,7 +112,7 @@ function describeLatency({ p50, p99, p999, max }: LatencySummary): string {
 const options = readOptions();
 console.log(describeMachine());
 console.log(
-  `${options.shape}, ${options.connections} connections, ${options.seconds} s, ` +
+  `${options.store}, ${options.shape}, ${options.connections} connections, ${options.seconds} s, ` +
     (options.batch > 0
       ? `batches of ${options.batch}, triggered at once`
       : 'submit and trigger as two requests') +

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
+import { readRecordRows } from '../../store/postgres/testing/record-rows.js';
 import { type EngineProcess, startEngineProcess } from '../engine-process.js';
 import { createSeededRandom } from '../seeded-random.js';
 import { startPostgres } from '../servers/postgres-server.js';
@@ -192,24 +192,18 @@ async function checkAll(): Promise<void> {
 
 /** The record has each execution once, in the state that the API told. */
 async function checkRecord(): Promise<void> {
-  const client = new pg.Client({ connectionString: postgres.url });
-  await client.connect();
-  const { rows } = await client.query<{ id: string; state: number }>(
-    'SELECT execution_id AS id, state FROM executions UNION ALL SELECT execution_id, state FROM unfinished',
-  );
-  const aside = await client.query('SELECT count(*)::int AS count FROM set_aside');
-  await client.end();
-  const found = new Map<string, number>();
-  for (const { id, state } of rows) {
+  const { executions, setAside } = await readRecordRows(postgres.url);
+  const found = new Map<string, string | undefined>();
+  for (const { id, state } of executions) {
     if (found.has(id)) violations.push(`${id} stands in the record twice`);
     found.set(id, state);
   }
   for (const { id, shape } of accepted) {
     const state = found.get(id);
-    if (state !== (shape.status === 'COMPLETED' ? 2 : 3))
+    if (state !== shape.status.toLowerCase())
       violations.push(`${id} (${shape.name}) is recorded as ${state}`);
   }
-  if (aside.rows[0].count !== 0) violations.push('the record has set executions aside');
+  if (setAside !== 0) violations.push(`the record has set ${setAside} executions aside`);
 }
 
 async function awaitSmallRedis(): Promise<void> {
