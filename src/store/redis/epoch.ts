@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { RestoreCommand, RestoreOutcome } from '../../model/commands.js';
 import type { ExecutionId, WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
@@ -19,6 +18,8 @@ export interface EpochOptions {
   readonly client: PartitionClient;
   readonly record: EpochRecord;
   readonly recover: 'auto' | 'never';
+  /** Random bytes of that number. */
+  readonly randomBytes: (count: number) => Uint8Array;
   /** Pages of unfinished executions, by id. */
   readonly unfinished: (
     after: ExecutionId | undefined,
@@ -30,6 +31,7 @@ export interface EpochOptions {
 }
 
 const PAGE = 200;
+const EPOCH_BYTES = 16;
 
 /**
  * Joins the hot store: Redis and the record carry the same epoch, a random number, or the two do not belong together.
@@ -58,7 +60,7 @@ export async function joinStore(options: EpochOptions): Promise<void> {
       client.epoch = here;
       return;
     }
-    const epoch = randomUUID();
+    const epoch = Buffer.from(options.randomBytes(EPOCH_BYTES)).toString('hex');
     if (recorded !== undefined && options.recover === 'never') {
       throw unsuitable(
         'Redis has lost its contents and RECOVER=never forbids to bring them back from PostgreSQL; set RECOVER=auto, or give Redis its data back',

@@ -185,8 +185,9 @@ class RedisHost implements OpenRedisStore {
   }
 
   #join(): Promise<void> {
-    const { record, recover, log } = this.#options;
+    const { record, recover, log, clock } = this.#options;
     return joinStore({
+      randomBytes: (count) => clock.randomBytes(count),
       client: this.#client,
       record: record.epoch,
       recover,
