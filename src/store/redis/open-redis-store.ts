@@ -10,8 +10,9 @@ import { type EpochRecord, joinStore } from './epoch.js';
 import { PartitionClient } from './partition-client.js';
 import { unpackFromLua } from './plan-wire.js';
 import { RedisHostRegistry } from './redis-host-registry.js';
-import { type DeadLetterRecord, RedisStateStore } from './redis-state-store.js';
+import { RedisStateStore } from './redis-state-store.js';
 import { checkLayout, checkServer, durabilityOf, readServerFacts, type ServerFacts } from './start-checks.js';
+import type { DeadLetterRecord } from './store-context.js';
 import { unavailable } from './unavailable.js';
 import { CHANNEL } from './vocabulary.js';
 

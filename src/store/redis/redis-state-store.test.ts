@@ -1,18 +1,27 @@
 import { after, before } from 'node:test';
 import { createRedisSubject } from '../../testing/redis-fixture.js';
+import { type RedisServer, startRedis } from '../../testing/servers/redis-server.js';
 import { storeConformance } from '../../testing/store-conformance.js';
 import { storeWalk } from '../../testing/store-walk.js';
-import { openConnection } from './connection.js';
+import { openConnection, type RedisConnection } from './connection.js';
 
-const connection = openConnection({
-  url: 'redis://127.0.0.1:7901',
-  commandTimeoutMs: 5000,
-  connectTimeoutMs: 5000,
-  retryMs: 100,
-  name: 'test',
+let server: RedisServer;
+let connection: RedisConnection;
+before(async () => {
+  server = await startRedis();
+  connection = openConnection({
+    url: server.url,
+    commandTimeoutMs: 30_000,
+    connectTimeoutMs: 5000,
+    retryMs: 100,
+    name: 'test',
+  });
+  await connection.connect();
 });
-before(() => connection.connect());
-after(() => connection.close());
+after(async () => {
+  await connection?.close();
+  await server?.stop();
+});
 
 storeConformance('the Redis store', () => createRedisSubject({ connection }));
 storeWalk('the Redis store', () => createRedisSubject({ connection }), { runs: 100 });

@@ -1,0 +1,147 @@
+import {
+  ADVANCE_OUTCOMES,
+  HEARTBEAT_OUTCOMES,
+  type HeartbeatOutcome,
+  type LeaseRef,
+} from '../../model/commands.js';
+import { type ExecutionId, type HostId, partitionOf, type WorkflowId } from '../../model/ids.js';
+import { hostStoppedAnswering } from '../../model/transitions.js';
+import type { ReclaimReply } from '../state-store.js';
+import type { Advancing } from './advancing.js';
+import { eachPartition, MAX_ITEMS, partitionBatches } from './partition-batches.js';
+import type { ScriptArgument } from './script-registry.js';
+import type { StoreContext } from './store-context.js';
+
+const RESUMED_PER_CALL = 10_000;
+const EMPTY = Buffer.alloc(0);
+
+/** What becomes of leases after they were given: extended, taken over, or handed back where nobody knows of them. */
+export class LeaseKeeping {
+  readonly #context: StoreContext;
+  readonly #advancing: Advancing;
+  #reclaimNotBefore = 0;
+
+  constructor(context: StoreContext, advancing: Advancing) {
+    this.#context = context;
+    this.#advancing = advancing;
+  }
+
+  async heartbeat(owner: HostId, leases: readonly LeaseRef[]): Promise<readonly HeartbeatOutcome[]> {
+    const { client, held, hosts, options } = this.#context;
+    const outcomes: HeartbeatOutcome[] = [];
+    await hosts.learn([owner]);
+    const batches = partitionBatches(leases, {
+      partitions: client.partitions,
+      partitionOf: (lease) => partitionOf(lease.executionId),
+    });
+    await Promise.all(
+      batches.map(async ({ partition, items }) => {
+        const args: ScriptArgument[] = [hosts.known(owner), options.leaseMs, items.length];
+        for (const { item } of items) args.push(item.executionId, item.node, item.fence);
+        const ids = [...new Set(items.map(({ item }) => item.executionId))];
+        const reply = await client.call('heartbeat', partition, args, ids);
+        for (const [at, { index, item }] of items.entries()) {
+          const outcome = HEARTBEAT_OUTCOMES[Number(reply.outcomes[at])] ?? 'lost';
+          outcomes[index] = outcome;
+          if (outcome !== 'kept') held.remove(item);
+        }
+      }),
+    );
+    return outcomes;
+  }
+
+  /** The store was away: leases of other hosts that ran out meanwhile are given time. */
+  holdReclaim(): void {
+    const { clock, leaseMs } = this.#context.options;
+    this.#reclaimNotBefore = clock.monotonic() + leaseMs;
+  }
+
+  async reclaim(): Promise<ReclaimReply> {
+    const { client, options } = this.#context;
+    const counts = { reclaimed: 0, exhausted: 0 };
+    if (options.clock.monotonic() >= this.#reclaimNotBefore) {
+      await eachPartition(client.partitions, (partition) => this.#reclaimPartition(partition, counts));
+    }
+    return { ...counts, durable: this.#context.durable() };
+  }
+
+  async #reclaimPartition(
+    partition: number,
+    counts: { reclaimed: number; exhausted: number },
+  ): Promise<void> {
+    const { client, options, wakeUps } = this.#context;
+    const { leaseMs, maxDeliveries, ignoresIdleTime, isAlive } = options;
+    const args = ['', ignoresIdleTime ? '' : leaseMs, '', MAX_ITEMS];
+    const { outcomes } = await client.call('expired', partition, args);
+    const leases = await this.#decode(partition, outcomes);
+    if (leases.length === 0) return;
+    const items = leases.map((lease) =>
+      this.#advancing.items.ofExpired({
+        ...lease,
+        maxDeliveries,
+        died: !isAlive(lease.host),
+        error: hostStoppedAnswering(lease.host),
+      }),
+    );
+    const reply = await this.#advancing.call(partition, items);
+    wakeUps.afterCall(partition, reply);
+    for (const [at, outcome] of reply.outcomes.entries()) {
+      if (ADVANCE_OUTCOMES[Number(outcome)] !== 'applied') continue;
+      counts.reclaimed += 1;
+      const { deliveries = 0, host = '' } = leases[at] ?? {};
+      if (deliveries + 1 >= maxDeliveries && !isAlive(host)) counts.exhausted += 1;
+    }
+  }
+
+  async #decode(partition: number, rows: readonly unknown[]) {
+    const { hosts, plans } = this.#context;
+    const decoded = (rows as unknown[][]).map(([id, node, fence, deliveries, host, workflow]) => ({
+      executionId: String(id) as ExecutionId,
+      node: Number(node),
+      fence: Number(fence),
+      deliveries: Number(deliveries),
+      hostNumber: Number(host),
+      workflowId: String(workflow) as WorkflowId,
+    }));
+    if (decoded.some((lease) => !hosts.knows(lease.hostNumber))) await hosts.refresh();
+    return Promise.all(
+      decoded.map(async (lease) => ({
+        ...lease,
+        plan: await plans.get(lease.workflowId, partition),
+        host: hosts.name(lease.hostNumber),
+      })),
+    );
+  }
+
+  /** Gives back leases of this host that it does not know, taken before that instant: their reply was lost. */
+  async resume(before: number): Promise<number> {
+    const { client } = this.#context;
+    let released = 0;
+    await eachPartition(client.partitions, async (partition) => {
+      released += await this.#resumePartition(partition, before);
+    });
+    return released;
+  }
+
+  async #resumePartition(partition: number, before: number): Promise<number> {
+    const { client, held, options, wakeUps } = this.#context;
+    const { host } = options;
+    const { outcomes } = await client.call('expired', partition, [host, '', before, RESUMED_PER_CALL]);
+    const leases = await this.#decode(partition, outcomes);
+    const lost = leases.filter((lease) => !held.has(lease));
+    for (let at = 0; at < lost.length; at += MAX_ITEMS) {
+      const items = lost.slice(at, at + MAX_ITEMS).map((lease) =>
+        this.#advancing.items.ofResult({
+          task: {
+            ...{ ...lease, attempt: 1, alone: false, suspect: false },
+            ...{ queuedAt: 0, params: EMPTY, inputs: [] },
+          },
+          owner: host,
+          outcome: { kind: 'released' },
+        }),
+      );
+      wakeUps.afterCall(partition, await this.#advancing.call(partition, items));
+    }
+    return lost.length;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Clock } from '../../model/clock.js';
+import type { HostId } from '../../model/ids.js';
+import type { DeadLetter } from '../../model/snapshot.js';
+import type { DeadLetterQuery } from '../state-store.js';
+import { ExecutionReader } from './execution-reader.js';
+import { HeldLeases } from './held-leases.js';
+import { HostNumbers } from './host-numbers.js';
+import { HotDepths } from './hot-depths.js';
+import type { PartitionClient } from './partition-client.js';
+import { PlanShelf } from './plan-shelf.js';
+import { PlanWires } from './plan-wire.js';
+import { WakeUps } from './wake-ups.js';
+
+/** Dead letters of the record. */
+export interface DeadLetterRecord {
+  list(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
+  read(ids: readonly string[]): Promise<readonly (DeadLetter | undefined)[]>;
+  remove(ids: readonly string[]): Promise<readonly ('deleted' | 'not_found')[]>;
+}
+
+export interface RedisStateStoreOptions {
+  readonly client: PartitionClient;
+  readonly clock: Clock;
+  readonly host: HostId;
+  readonly leaseMs: number;
+  readonly maxDeliveries: number;
+  readonly maxExecutionBytes: number;
+  readonly maxFailuresKept: number;
+  /** How long what has ended stays after the record has it. */
+  readonly graceMs: number;
+  /** Age at which an untriggered execution that is recorded leaves. */
+  readonly parkAfterMs: number;
+  /** Bytes of executions that are here, past which no submission is taken. */
+  readonly maxBytes: number;
+  /** Successors that one call readies. */
+  readonly fanOutChunk: number;
+  readonly planCacheBytes: number;
+  /** Queues that this host takes; undefined: every one. */
+  readonly queues: readonly string[] | undefined;
+  /** User handlers that this host may be handed now. */
+  readonly handlers: () => readonly string[];
+  /** Whether a host is known to be alive: then a lease of it that ran out is not a death. */
+  readonly isAlive: (host: string) => boolean;
+  readonly deadLetters: DeadLetterRecord;
+  /** Whether Redis itself is short of memory. */
+  readonly isShortOfMemory: () => boolean;
+  /** Waits until replicas have what was written; undefined: none are asked for. */
+  readonly replicated?: (() => Promise<void>) | undefined;
+  /** Leases are read whatever their idle time: the instants are not the server's own. */
+  readonly ignoresIdleTime?: boolean;
+}
+
+/** What the verbs of one store share. */
+export interface StoreContext {
+  readonly options: RedisStateStoreOptions;
+  readonly client: PartitionClient;
+  readonly wires: PlanWires;
+  readonly plans: PlanShelf;
+  readonly hosts: HostNumbers;
+  readonly reader: ExecutionReader;
+  readonly held: HeldLeases;
+  readonly wakeUps: WakeUps;
+  readonly depths: HotDepths;
+  /** Resolves when replicas have what was written until now. */
+  durable(): Promise<void>;
+}
+
+export function createStoreContext(options: RedisStateStoreOptions): StoreContext {
+  const { client } = options;
+  const plans = new PlanShelf(client, options.planCacheBytes);
+  const hosts = new HostNumbers(client);
+  const held = new HeldLeases();
+  return {
+    options,
+    client,
+    wires: new PlanWires(options.fanOutChunk),
+    plans,
+    hosts,
+    reader: new ExecutionReader({ client, plans, hosts }),
+    held,
+    wakeUps: new WakeUps(client.partitions, held),
+    depths: new HotDepths(client.partitions, options),
+    durable() {
+      const durable = options.replicated?.() ?? Promise.resolve();
+      durable.catch(() => undefined);
+      return durable;
+    },
+  };
+}

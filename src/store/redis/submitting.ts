@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import {
+  type LeaseRequest,
+  SUBMIT_OUTCOMES,
+  type SubmitCommand,
+  type SubmitOutcome,
+} from '../../model/commands.js';
+import { type ExecutionId, partitionOf, timeOfExecutionId, type WorkflowId } from '../../model/ids.js';
+import type { Plan } from '../../model/plan.js';
+import type { StoreReply } from '../state-store.js';
+import type { FanOuts } from './fan-outs.js';
+import { type Placed, partitionBatches } from './partition-batches.js';
+import { asksForDefinition, type ScriptReply } from './partition-client.js';
+import { definitionBody } from './plan-shelf.js';
+import type { ScriptArgument } from './script-registry.js';
+import type { StoreContext } from './store-context.js';
+import type { TaskLeasing } from './task-leasing.js';
+
+const MAX_DEFINITIONS_KNOWN = 100_000;
+
+/** Creates executions. A definition goes along only with the first call that needs it in a partition. */
+export class Submitting {
+  readonly #context: StoreContext;
+  readonly #leasing: TaskLeasing;
+  readonly #fanOuts: FanOuts;
+  /** "partition workflow" of definitions that the partition has had. */
+  readonly #definitionsSent = new Set<string>();
+
+  constructor(context: StoreContext, leasing: TaskLeasing, fanOuts: FanOuts) {
+    this.#context = context;
+    this.#leasing = leasing;
+    this.#fanOuts = fanOuts;
+  }
+
+  async submit(commands: readonly SubmitCommand[], lease?: LeaseRequest): Promise<StoreReply<SubmitOutcome>> {
+    const { client, depths, wakeUps, wires } = this.#context;
+    depths.refuseWhenFull();
+    const outcomes: SubmitOutcome[] = [];
+    const batches = partitionBatches(commands, {
+      partitions: client.partitions,
+      partitionOf: (command) => partitionOf(command.executionId),
+      sizeOf: ({ trigger, plan, params }) => ({
+        weight: trigger ? wires.of(plan).firstSize(-1) : 0,
+        bytes: params.length + plan.definitionBytes,
+      }),
+    });
+    const tasks = await this.#leasing.along(batches, lease, async ({ partition, items }, leasing) => {
+      const reply = await this.#call(partition, items, leasing);
+      for (const [at, outcome] of reply.outcomes.entries()) {
+        const place = items[at];
+        if (place) outcomes[place.index] = submitOutcome(outcome as unknown[]);
+      }
+      const accepted = items.filter((item) => outcomes[item.index]?.kind === 'accepted');
+      depths.accepted(partition, accepted.length);
+      for (const { item } of accepted) {
+        if (item.trigger) wakeUps.armed(partition, reply, item.plan);
+        if (item.trigger) await this.#fanOuts.goOnFrom(item.executionId, item.plan, -1);
+      }
+      wakeUps.tell([{ kind: 'outbox' }]);
+      return reply;
+    });
+    return { outcomes, tasks, durable: this.#context.durable() };
+  }
+
+  async #call(
+    partition: number,
+    items: readonly Placed<SubmitCommand>[],
+    leasing: readonly ScriptArgument[],
+  ): Promise<ScriptReply> {
+    const { client } = this.#context;
+    const plans = [...new Map(items.map(({ item }) => [item.plan.workflowId, item.plan])).values()];
+    for (const plan of plans) this.#context.plans.keep(plan);
+    const send = (definitions: 'new' | 'all'): Promise<ScriptReply> => {
+      const args: ScriptArgument[] = [plans.length];
+      for (const plan of plans) {
+        const isKnown = definitions === 'new' && this.#definitionsSent.has(`${partition} ${plan.workflowId}`);
+        args.push(plan.workflowId, isKnown ? '' : definitionBody(plan));
+      }
+      args.push(items.length);
+      for (const { item } of items) args.push(...this.#arguments(item, plans));
+      const ids = items.map(({ item }) => item.executionId);
+      return client.call('submit', partition, [...args, ...leasing], ids);
+    };
+    let reply: ScriptReply;
+    try {
+      reply = await send('new');
+    } catch (error) {
+      if (!asksForDefinition(error)) throw error;
+      reply = await send('all');
+    }
+    if (this.#definitionsSent.size > MAX_DEFINITIONS_KNOWN) this.#definitionsSent.clear();
+    for (const plan of plans) this.#definitionsSent.add(`${partition} ${plan.workflowId}`);
+    return reply;
+  }
+
+  #arguments(command: SubmitCommand, plans: readonly Plan[]): ScriptArgument[] {
+    const { executionId, plan, params, trigger, idempotency } = command;
+    const place = plans.findIndex((each) => each.workflowId === plan.workflowId) + 1;
+    return [
+      ...[executionId, place, plan.nodes.length, trigger ? 1 : 0, plan.timeoutMs ?? ''],
+      ...[timeOfExecutionId(executionId), params],
+      ...[idempotency ? hashOf(idempotency.key) : '', idempotency?.bodyHash ?? '', idempotency?.ttlMs ?? ''],
+      trigger ? this.#context.wires.of(plan).first(-1) : '',
+    ];
+  }
+
+  /** The store was emptied: every definition goes along again. */
+  forgetDefinitions(): void {
+    this.#definitionsSent.clear();
+  }
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
+}
+
+function submitOutcome(row: readonly unknown[]): SubmitOutcome {
+  const kind = SUBMIT_OUTCOMES[Number(row[0])];
+  if (kind !== 'duplicate') return { kind: kind ?? 'accepted' };
+  return { kind, executionId: String(row[1]) as ExecutionId, workflowId: String(row[2]) as WorkflowId };
+}

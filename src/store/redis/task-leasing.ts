@@ -1,0 +1,140 @@
+import type { LeasedTask, LeaseRequest } from '../../model/commands.js';
+import { decodeLeased, leaseArguments, NO_LEASE } from './lease-wire.js';
+import { MAX_CALL_BYTES } from './partition-batches.js';
+import type { ScriptReply } from './partition-client.js';
+import type { ScriptArgument } from './script-registry.js';
+import type { StoreContext } from './store-context.js';
+
+const MAX_TASKS = 64;
+/** Inputs of executions with more bytes of outputs are read apart from the lease. */
+const PAGE_BYTES = 256 << 10;
+/** Partitions that one lease asks at once. */
+const LEASE_WIDTH = 8;
+
+/** Hands tasks to this host, in a call of their own or along with another verb. */
+export class TaskLeasing {
+  readonly #context: StoreContext;
+  #turn = 0;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  async lease(request: LeaseRequest): Promise<readonly LeasedTask[]> {
+    const { hosts, wakeUps } = this.#context;
+    const tasks: LeasedTask[] = [];
+    await hosts.learn([request.owner]);
+    let left = request;
+    // As long as something is found, and then once more with each partition first in turn.
+    let rounds = wakeUps.hotPartitions;
+    while (left.total > 0 && wakeUps.hotPartitions > 0 && rounds > 0) {
+      const partitions = wakeUps.nextHot(Math.min(LEASE_WIDTH, left.total));
+      const shares = shareOut(left, partitions.length, rounds);
+      const replies = await Promise.all(
+        partitions.map((partition, index) => this.#leaseFrom(partition, shares[index] as LeaseRequest)),
+      );
+      const taken = replies.flat();
+      tasks.push(...taken);
+      left = without(left, taken);
+      rounds = taken.length > 0 ? wakeUps.hotPartitions : rounds - 1;
+    }
+    return tasks;
+  }
+
+  async #leaseFrom(partition: number, request: LeaseRequest): Promise<readonly LeasedTask[]> {
+    if (request.total <= 0) return [];
+    const { client } = this.#context;
+    return this.#takeReply(partition, (leasing) => client.call('lease', partition, leasing), request);
+  }
+
+  /** Makes the calls of a batch together; the room of the request is shared out among them, and what no call took is asked of
+   * other partitions by the `ready` signal. */
+  async along<B extends { readonly partition: number }>(
+    batches: readonly B[],
+    request: LeaseRequest | undefined,
+    call: (batch: B, leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
+  ): Promise<readonly LeasedTask[]> {
+    const { hosts, wakeUps } = this.#context;
+    const shares = request && shareOut(request, batches.length, this.#turn);
+    if (request) await hosts.learn([request.owner]);
+    const tasks = await Promise.all(
+      batches.map((batch, index) =>
+        this.#takeReply(batch.partition, (leasing) => call(batch, leasing), shares?.[index]),
+      ),
+    );
+    const all = tasks.flat();
+    if (request && all.length < request.total && wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
+    return all;
+  }
+
+  /** Makes one call that may lease, and turns its tasks into what the engine runs. */
+  async #takeReply(
+    partition: number,
+    call: (leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
+    request: LeaseRequest | undefined,
+  ): Promise<readonly LeasedTask[]> {
+    const { held, wakeUps } = this.#context;
+    const asked =
+      request && request.total > 0 ? { ...request, total: Math.min(request.total, MAX_TASKS) } : undefined;
+    const calledAt = wakeUps.beginLease();
+    const reply = await call(asked ? this.#leaseArguments(asked) : NO_LEASE);
+    if (!asked) {
+      wakeUps.afterCall(partition, reply);
+      return [];
+    }
+    wakeUps.leasedFrom(partition, calledAt, reply.more);
+    const tasks = await Promise.all(reply.tasks.map((row) => this.#toTask(partition, row)));
+    for (const task of tasks) held.add(task);
+    wakeUps.tell(wakeUps.endSignals(reply.ended, 'here'));
+    return tasks;
+  }
+
+  #leaseArguments(request: LeaseRequest): readonly ScriptArgument[] {
+    const { hosts, options } = this.#context;
+    this.#turn = (this.#turn + 1) % 1_000_000;
+    return leaseArguments({
+      request,
+      hostNumber: hosts.known(request.owner),
+      serves: options.queues,
+      handlers: options.handlers(),
+      turn: this.#turn,
+      pageBytes: PAGE_BYTES,
+      maxBytes: MAX_CALL_BYTES,
+    });
+  }
+
+  async #toTask(partition: number, row: readonly unknown[]): Promise<LeasedTask> {
+    const { plans, reader } = this.#context;
+    const leased = decodeLeased(row);
+    const plan = await plans.get(leased.workflowId, partition);
+    const inputs = leased.isPaged
+      ? await reader.outputs(leased.executionId, plan.nodes[leased.node]?.inputs ?? [])
+      : undefined;
+    return leased.toTask(plan, inputs);
+  }
+}
+
+/** The room of a request, shared out among `count` calls; what cannot be shared evenly begins at `turn`. */
+function shareOut(request: LeaseRequest, count: number, turn: number): LeaseRequest[] {
+  const share = (whole: number, index: number): number =>
+    Math.floor(whole / count) + ((index + turn) % count < whole % count ? 1 : 0);
+  return Array.from({ length: count }, (_, index) => ({
+    ...request,
+    total: share(request.total, index),
+    quarantined: share(request.quarantined, index),
+    lanes: request.lanes?.map(({ queue, room }) => ({ queue, room: share(room, index) })),
+  }));
+}
+
+function without(request: LeaseRequest, tasks: readonly LeasedTask[]): LeaseRequest {
+  const queueOf = (task: LeasedTask) => task.plan.nodes[task.node]?.queue;
+  return {
+    ...request,
+    total: request.total - tasks.length,
+    quarantined: Math.max(0, request.quarantined - tasks.filter((task) => task.deliveries >= 2).length),
+    lanes: request.lanes?.map(({ queue, room }) => ({
+      queue,
+      room: room - tasks.filter((task) => queueOf(task) === queue).length,
+    })),
+  };
+}
