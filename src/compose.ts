@@ -89,6 +89,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     partitions: config.isDistributed ? config.PARTITIONS : 1,
     works: config.roles.worker,
     archiveIntervalMs: config.ARCHIVE_INTERVAL_MS,
+    watchIntervalMs: config.EVENTS_INTERVAL_MS,
     leaseMs: config.LEASE_MS,
     maxDeliveries: config.MAX_DELIVERIES,
     maxBacklog: config.MAX_BACKLOG,

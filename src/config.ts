@@ -58,6 +58,19 @@ const SETTINGS = {
     'Time for requests under way to be answered when the server stops.',
   ),
   REQUEST_TIMEOUT_SECONDS: number(30, 0.1, 3600, 'Time within which a request body must arrive.'),
+  EVENTS_INTERVAL_MS: integer(
+    250,
+    10,
+    60_000,
+    'Time between looks at an execution whose events somebody follows; changes in between are merged.',
+  ),
+  EVENTS_HEARTBEAT_SECONDS: number(
+    5,
+    0.05,
+    8,
+    'Time between the comments that keep a stream of events open.',
+  ),
+  MAX_EVENT_STREAMS: integer(10_000, 1, 1_000_000, 'Streams of events that this host serves at once.'),
   HTTP_BACKEND: choice('auto', ['auto', 'uws', 'node'], 'HTTP server; auto: uWebSockets.js where it loads.'),
   SIMULATE_SERVICES: flag(
     false,

@@ -43,6 +43,7 @@ async function createEngine(context: TestContext, faults: Partial<StateStore> = 
     needs: ['store'],
     works: true,
     archiveIntervalMs: 0,
+    watchIntervalMs: 250,
     hosts: { living: async () => [] },
     partitions: 1,
     leaseMs: LEASE_MS,

@@ -20,12 +20,15 @@ import { PlanCache } from './plan-cache.js';
 import { keepLeases } from './reclaimer.js';
 import { Submitter } from './submitter.js';
 import type { Telemetry } from './telemetry.js';
+import { ExecutionWatches, type WatchedState } from './watches.js';
 import type {
   EngineHealth,
   EngineStats,
   ExecutionView,
+  ExecutionWatch,
   Submission,
   Submitted,
+  WatchListener,
   WorkflowEngine,
 } from './workflow-engine.js';
 
@@ -58,6 +61,8 @@ export interface EngineOptions {
   /** Whether this host runs tasks. */
   readonly works: boolean;
   readonly archiveIntervalMs: number;
+  /** Time between looks at a watched execution. */
+  readonly watchIntervalMs: number;
   readonly hosts: HostRegistry;
 }
 
@@ -74,6 +79,7 @@ export class Engine implements WorkflowEngine {
   readonly #dispatcher: Dispatcher;
   readonly #submitter: Submitter;
   readonly #waiters: EndWaiters;
+  readonly #watches: ExecutionWatches;
   readonly #archiver: Archiver;
   readonly #timers: Background;
   /** What goes on as long as tasks run: their timers and their leases. */
@@ -88,6 +94,8 @@ export class Engine implements WorkflowEngine {
     this.#store = store;
     this.#plans = new PlanCache(options.history, options.planCacheBytes);
     this.#waiters = new EndWaiters(clock);
+    const pollMs = options.watchIntervalMs;
+    this.#watches = new ExecutionWatches({ clock, log, pollMs, read: (id) => this.#watchedState(id) });
     const completer = new Completer({
       retryDefaults: options.retryDefaults,
       maxDeliveries: options.maxDeliveries,
@@ -133,6 +141,7 @@ export class Engine implements WorkflowEngine {
   start(): void {
     this.#phase = 'running';
     this.#store.onSignals((signals) => this.#onSignals(signals));
+    this.#store.watch(this.#watches);
     for (const background of [...this.#untilDrained, ...this.#untilRefused]) background.within(0);
     if (this.#options.works) this.#dispatcher.start();
   }
@@ -152,6 +161,7 @@ export class Engine implements WorkflowEngine {
     const handedBack = this.#dispatcher.runningCount;
     await this.#dispatcher.release();
     this.#waiters.tellAll();
+    this.#watches.closeAll();
     await this.#archiver.stop();
     await Promise.race([this.#archiver.drain().catch(() => undefined), deadline]);
     return { handedBack };
@@ -241,6 +251,14 @@ export class Engine implements WorkflowEngine {
     }
   }
 
+  async watch(executionId: ExecutionId, listener: WatchListener): Promise<ExecutionWatch> {
+    this.#refuseWhileStopping();
+    const first = await this.#watchedState(executionId);
+    if (!first) throw unknownExecution(executionId);
+    if (hasEnded(first.view.snapshot.state)) return { first: first.view, close: () => undefined };
+    return this.#watches.open(executionId, first, listener);
+  }
+
   list(query: ExecutionQuery): Promise<ExecutionPage> {
     return this.#options.history.list(query);
   }
@@ -281,8 +299,12 @@ export class Engine implements WorkflowEngine {
           const ranMs = startedAt === undefined ? undefined : finishedAt - startedAt;
           if (!signal.elsewhere) this.#options.telemetry.ended(state, ranMs);
           this.#waiters.tell(signal.executionId);
+          this.#watches.tell(signal.executionId);
           break;
         }
+        case 'changed':
+          for (const id of signal.executionIds) this.#watches.tell(id);
+          break;
       }
     }
   }
@@ -323,6 +345,14 @@ export class Engine implements WorkflowEngine {
     const [recorded] = await this.#options.history.read([executionId]);
     if (recorded) return recorded;
     return (await this.#store.read([executionId]))[0];
+  }
+
+  /** One that has ended is read in full, for its errors. */
+  async #watchedState(executionId: ExecutionId): Promise<WatchedState | undefined> {
+    const [states] = await this.#store.readStates([executionId]);
+    const isHot = states !== undefined && !hasEnded(states.state);
+    const snapshot = isHot ? states : await this.#snapshot(executionId);
+    return snapshot && { view: { snapshot, plan: await this.#plans.get(snapshot.workflowId) }, isHot };
   }
 
   async #deadLetter(id: string): Promise<DeadLetter> {

@@ -22,6 +22,8 @@ export interface WorkflowEngine {
   read(executionId: ExecutionId): Promise<ExecutionView>;
   /** As `read`, once the execution has ended or `timeoutMs` have passed. `signal`: the client went away. */
   waitForEnd(executionId: ExecutionId, timeoutMs: number, signal?: AbortSignal): Promise<ExecutionView>;
+  /** Tells of its changes from `first` on until it has ended; states in between may be merged. EXECUTION_NOT_FOUND. */
+  watch(executionId: ExecutionId, listener: WatchListener): Promise<ExecutionWatch>;
   /** EXECUTION_NOT_FOUND, INVALID_STATUS_TRANSITION. */
   cancel(executionId: ExecutionId): Promise<void>;
   list(query: ExecutionQuery): Promise<ExecutionPage>;
@@ -51,6 +53,18 @@ export interface Submitted {
 export interface ExecutionView {
   readonly snapshot: ExecutionSnapshot;
   readonly plan: Plan;
+}
+
+/** A view without outputs and params; errors stand in it once the execution has ended. */
+export interface WatchListener {
+  changed(view: ExecutionView): void;
+  /** Nothing more comes, though it has not ended: the engine stops, or the execution is gone. */
+  closed(): void;
+}
+
+export interface ExecutionWatch {
+  readonly first: ExecutionView;
+  close(): void;
 }
 
 export interface EngineHealth {

@@ -6,6 +6,7 @@ import { MillraceError } from '../model/errors.js';
 import type { SubmissionParser } from '../model/parse-submission.js';
 import { AccessControl, type Caller, parseApiKeys, requireScope } from './access.js';
 import { errorReply, presentable } from './error-reply.js';
+import { EventFeeds } from './events/event-feeds.js';
 import type { HttpReply, HttpRequest, HttpServerOptions } from './http-server.js';
 import type { HttpTelemetry, RequestRecorder } from './http-telemetry.js';
 import { createLocalRateLimiter, type RateDecision, type RateLimiter, rateLimited } from './rate-limit.js';
@@ -16,6 +17,7 @@ import { type RouteMatch, Router } from './router.js';
 import { batchExecutionRoutes } from './routes/batch-executions.js';
 import { batchSubmissionRoute } from './routes/batch-submission.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
+import { eventRoutes } from './routes/events.js';
 import { executionRoutes } from './routes/executions.js';
 import { listRoutes } from './routes/lists.js';
 import { serviceRoutes } from './routes/service.js';
@@ -49,13 +51,20 @@ function routesOf({ engine, parser, config, telemetry, log, clock, version }: Ht
   const reader = createSubmissionReader(parser);
   const itemError = (thrown: unknown, call: Call) => presentable(thrown, log, call.requestId);
   const batch = { engine, maxBatchBytes: config.MAX_BATCH_BYTES, itemError };
-  const service = serviceRoutes({ engine, telemetry, version, nowMs: clock.now });
+  const feeds = new EventFeeds({
+    engine,
+    heartbeatMs: config.EVENTS_HEARTBEAT_SECONDS * 1000,
+    maxStreams: config.MAX_EVENT_STREAMS,
+    monotonicMs: () => clock.monotonic(),
+  });
+  const service = serviceRoutes({ engine, feeds, telemetry, version, nowMs: clock.now });
   if (!config.roles.api) return service;
   return [
     ...submissionRoutes({ engine, parser, reader }),
     batchSubmissionRoute({ ...batch, reader }),
     ...batchExecutionRoutes(batch),
     ...executionRoutes({ engine, parser }),
+    ...eventRoutes({ feeds }),
     ...listRoutes(engine),
     ...deadLetterRoutes({ engine, parser }),
     ...service,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { connect as connectSocket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
-import type { HttpReply, HttpRequest, HttpServer, HttpServerOptions } from './http-server.js';
+import type { HttpReply, HttpRequest, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
 import { BACKENDS, type Backend } from './testing/backends.js';
 import { RawConnection } from './testing/raw-connection.js';
 
@@ -275,6 +276,78 @@ for (const backend of BACKENDS) {
       assert.equal(reply.body.length, body.length);
       assert.ok(Buffer.from(reply.body).equals(body));
       assert.equal((await connection.send(get('/again')).reply()).body.length, body.length);
+    });
+
+    test('sends a body in pieces as they come, and none to HEAD', async (t) => {
+      const sinks: ReplySink[] = [];
+      const { connect } = await start(t, backend, {
+        handler: () => ({
+          status: 200,
+          headers: [['Content-Type', 'text/plain']],
+          body: '',
+          stream: (sink) => void sinks.push(sink),
+        }),
+      });
+      const connection = await connect();
+      const head = await connection.send('HEAD / HTTP/1.1\r\nHost: test\r\n\r\n').reply({ head: true });
+      assert.equal(head.status, 200);
+      assert.equal(head.headers.get('content-length'), undefined);
+      connection.send(get('/', 'Connection: close\r\n'));
+      await waitUntil(async () => sinks.length === 1);
+      const [sink] = sinks;
+      assert.equal(sink?.write('one '), true);
+      sink?.write(Buffer.from('zwö'));
+      sink?.end();
+      sink?.end();
+      assert.equal(sink?.write('late'), false);
+      const text = Buffer.from(await connection.closed(), 'latin1').toString();
+      assert.match(text, /\r\n4\r\none \r\n0*4\r\nzwö\r\n0\r\n\r\n$/);
+    });
+
+    test('tells who writes pieces that the client went away, and breaks off when told to', async (t) => {
+      const sinks: { readonly sink: ReplySink; readonly request: HttpRequest }[] = [];
+      const { connect } = await start(t, backend, {
+        handler: (request) => ({
+          ...{ status: 200, headers: [], body: '' },
+          stream: (sink) => void sinks.push({ sink, request }),
+        }),
+      });
+      const leaver = await connect();
+      leaver.send(get('/'));
+      await waitUntil(async () => sinks.length === 1);
+      assert.equal(sinks[0]?.request.signal.aborted, false);
+      leaver.reset();
+      await waitUntil(async () => sinks[0]?.request.signal.aborted === true);
+      assert.equal(sinks[0]?.sink.write('nobody reads this'), false);
+      sinks[0]?.sink.end();
+
+      const stayer = await connect();
+      stayer.send(get('/'));
+      await waitUntil(async () => sinks.length === 2);
+      sinks[1]?.sink.write('begun');
+      sinks[1]?.sink.destroy();
+      assert.doesNotMatch(await stayer.closed(), /\r\n0\r\n\r\n$/);
+    });
+
+    test('says no more room to who writes to a client that does not read, and takes on when it reads', async (t) => {
+      const sinks: ReplySink[] = [];
+      const { port } = await start(t, backend, {
+        handler: () => ({
+          ...{ status: 200, headers: [], body: '' },
+          stream: (sink) => void sinks.push(sink),
+        }),
+      });
+      const socket = connectSocket(port, '127.0.0.1');
+      t.after(() => socket.destroy());
+      socket.pause();
+      socket.write(get('/'));
+      await waitUntil(async () => sinks.length === 1);
+      const piece = Buffer.alloc(1 << 20, 'x');
+      let pieces = 0;
+      while (pieces < 100 && sinks[0]?.write(piece)) pieces += 1;
+      assert.ok(pieces < 100);
+      socket.resume();
+      await waitUntil(async () => sinks[0]?.write('.') === true);
     });
 
     test('counts bytes, not characters', async (t) => {

@@ -30,6 +30,18 @@ export interface HttpReply {
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   /** Strings are sent as UTF-8. A server answers HEAD with the headers, content-length included, and no body. */
   readonly body: string | Uint8Array;
+  /** Sends the body piece by piece, of no length known before; `body` is empty. Called once, when the head has gone out;
+   * not for HEAD. */
+  readonly stream?: (sink: ReplySink) => void;
+}
+
+/** Where the pieces of a streamed body go. After its end, or once the client went away, every call does nothing. */
+export interface ReplySink {
+  /** Hands a piece over. False: the client has not taken all so far; whoever writes on lets the server's memory grow. */
+  write(piece: string | Uint8Array): boolean;
+  end(): void;
+  /** Breaks the connection off. */
+  destroy(): void;
 }
 
 /** Never rejects: what goes wrong inside becomes a reply. */

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { BodyCollector, isHopeless } from './body-collector.js';
 import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
 import { normalizeAddress } from './client-address.js';
-import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions } from './http-server.js';
+import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
 import { declaredLength, hasBody } from './message-framing.js';
 import { IDLE_TIMEOUT_MS, MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
@@ -162,15 +162,38 @@ class Exchange implements ArrivingBody {
   #send(reply: HttpReply, connection: 'keep' | 'close'): void {
     this.#answered = true;
     if (this.#response.destroyed) return;
+    if (reply.stream) {
+      this.#stream(reply, reply.stream, connection);
+      return;
+    }
     const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
-    const head: string[] = [];
-    for (const [name, value] of reply.headers) head.push(name, value);
-    head.push('Content-Length', String(body.length));
-    if (connection === 'close' || this.#state.closing) head.push('Connection', 'close');
-    this.#response.writeHead(reply.status, head);
+    this.#response.writeHead(reply.status, this.#head(reply, connection, body.length));
     this.#response.end(body);
     // A client that does not read its answer is cut off, as one that does not send its request is.
     if (this.#response.writableLength > 0) this.#incoming.socket.setTimeout(IDLE_TIMEOUT_MS);
+  }
+
+  #head(reply: HttpReply, connection: 'keep' | 'close', length: number | undefined): string[] {
+    const head: string[] = [];
+    for (const [name, value] of reply.headers) head.push(name, value);
+    if (length !== undefined) head.push('Content-Length', String(length));
+    if (connection === 'close' || this.#state.closing) head.push('Connection', 'close');
+    return head;
+  }
+
+  #stream(reply: HttpReply, open: (sink: ReplySink) => void, connection: 'keep' | 'close'): void {
+    const response = this.#response;
+    response.writeHead(reply.status, this.#head(reply, connection, undefined));
+    if (this.#request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    response.flushHeaders();
+    open({
+      write: (piece) => !response.destroyed && !response.writableEnded && response.write(piece),
+      end: () => void response.end(),
+      destroy: () => void response.destroy(),
+    });
   }
 }
 

@@ -15,5 +15,5 @@ export function withHeaders(
   reply: HttpReply,
   headers: ReadonlyArray<readonly [name: string, value: string]>,
 ): HttpReply {
-  return { status: reply.status, headers: [...reply.headers, ...headers], body: reply.body };
+  return { ...reply, headers: [...reply.headers, ...headers] };
 }

@@ -2,7 +2,7 @@ import type { HttpResponse, TemplatedApp, HttpRequest as UwsRequest, us_listen_s
 import { BodyCollector, isHopeless } from './body-collector.js';
 import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
 import { addressText } from './client-address.js';
-import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions } from './http-server.js';
+import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
 import { declaredLength, hasBody } from './message-framing.js';
 import { ReceivedRequest } from './received-request.js';
 import { statusLine } from './status-line.js';
@@ -182,7 +182,8 @@ class Exchange implements ArrivingBody {
     this.#response.cork(() => {
       this.#response.writeStatus(statusLine(reply.status));
       for (const [name, value] of reply.headers) this.#response.writeHeader(name, value);
-      if (this.#request.method === 'HEAD') this.#endHead(reply.body, closes);
+      if (reply.stream) this.#openStream(reply.stream, closes);
+      else if (this.#request.method === 'HEAD') this.#endHead(reply.body, closes);
       else if (reply.body.length > MAX_WHOLE_BODY_BYTES) this.#stream(bytesOf(reply.body), closes);
       else {
         this.#finish();
@@ -197,6 +198,35 @@ class Exchange implements ArrivingBody {
     if (closes) this.#response.writeHeader('Connection', 'close');
     this.#finish();
     this.#response.endWithoutBody();
+  }
+
+  /** No handler for writable events: with one, the library would leave what it has buffered to it. */
+  #openStream(open: (sink: ReplySink) => void, closes: boolean): void {
+    if (closes) this.#response.writeHeader('Connection', 'close');
+    if (this.#request.method === 'HEAD') {
+      this.#finish();
+      this.#response.endWithoutBody();
+      return;
+    }
+    open({
+      write: (piece) => !this.#over && this.#write(piece),
+      end: () => {
+        if (this.#over) return;
+        this.#finish();
+        this.#response.cork(() => this.#response.end('', closes));
+      },
+      destroy: () => {
+        if (!this.#over) this.#response.close();
+      },
+    });
+  }
+
+  #write(piece: string | Uint8Array): boolean {
+    let taken = false;
+    this.#response.cork(() => {
+      taken = this.#response.write(piece);
+    });
+    return taken;
   }
 
   #stream(body: Uint8Array, closes: boolean): void {

@@ -159,6 +159,8 @@ export type StoreSignal =
       readonly end: ExecutionEnd;
       readonly elsewhere?: true;
     }
+  /** Watched executions, or nodes of them, have changed. */
+  | { readonly kind: 'changed'; readonly executionIds: readonly ExecutionId[] }
   /** The record has something to learn. */
   | { readonly kind: 'outbox' }
   /** These leases are void: what runs under them is to stop. */

@@ -45,6 +45,8 @@ export interface StateStore {
   restore(records: readonly RestoreCommand[]): Promise<StoreReply<RestoreOutcome>>;
   /** As they are, durable when the promise resolves; undefined where the store does not hold the execution. */
   read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]>;
+  /** As `read`, but params, outputs, errors and failed attempts may be left out. */
+  readStates(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]>;
   /** Newest first; `before` is the id of the last entry of the page before. */
   listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
   readDead(ids: readonly string[]): Promise<readonly (DeadLetter | undefined)[]>;
@@ -58,7 +60,15 @@ export interface StateStore {
   stats(): Promise<StoreStats>;
   /** One listener: the engine. Called after what it tells is durable, except `ready` and `abort`. */
   onSignals(listener: (signals: readonly StoreSignal[]) => void): void;
+  /** Whose changes are of interest, a set that changes: a store that sees changes as they are kept tells them by `changed`;
+   * one that does not is asked by `readStates`. */
+  watch(watched: WatchedExecutions): void;
   close(): Promise<void>;
+}
+
+export interface WatchedExecutions {
+  readonly size: number;
+  has(id: ExecutionId): boolean;
 }
 
 export interface StoreReply<T> {

@@ -1,10 +1,12 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
+import type { EventFeeds } from '../events/event-feeds.js';
 import type { HttpTelemetry } from '../http-telemetry.js';
 import { jsonReply } from '../reply.js';
 import type { Route } from '../route.js';
 
 export interface ServiceRoutesOptions {
   readonly engine: WorkflowEngine;
+  readonly feeds: EventFeeds;
   readonly telemetry: HttpTelemetry;
   readonly version: string;
   /** Milliseconds since the epoch. */
@@ -12,7 +14,7 @@ export interface ServiceRoutesOptions {
 }
 
 /** Paths for orchestrators, monitoring and people who watch. */
-export function serviceRoutes({ engine, telemetry, version, nowMs }: ServiceRoutesOptions): Route[] {
+export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: ServiceRoutesOptions): Route[] {
   return [
     {
       method: 'GET',
@@ -59,6 +61,7 @@ export function serviceRoutes({ engine, telemetry, version, nowMs }: ServiceRout
           tasks: { ready: store.readyTasks, leased: store.leasedTasks, delayed: store.delayedTasks },
           oldest_ready_seconds: store.oldestReadyMs / 1000,
           outbox_events: store.outbox,
+          event_streams: feeds.streams,
           worker_threads: { count: runner.threads, running_tasks: runner.running, replaced: runner.replaced },
           hosts: hosts.map((host) => ({
             id: host.host,

@@ -2,8 +2,10 @@ import type {
   EngineHealth,
   EngineStats,
   ExecutionView,
+  ExecutionWatch,
   Submission,
   Submitted,
+  WatchListener,
   WorkflowEngine,
 } from '../../engine/workflow-engine.js';
 import { MillraceError } from '../../model/errors.js';
@@ -41,6 +43,9 @@ export class FakeEngine implements WorkflowEngine {
   );
   readonly #keys = new Map<string, { readonly bodyHash: string; readonly answer: Submitted }>();
   readonly #waiters = new Map<ExecutionId, () => void>();
+  /** Watches that were ever begun, and those that are open. */
+  watches = 0;
+  readonly watching = new Map<ExecutionId, Set<WatchListener>>();
 
   async submit(items: readonly Submission[]): Promise<readonly (Submitted | MillraceError)[]> {
     this.#throwFault();
@@ -83,6 +88,15 @@ export class FakeEngine implements WorkflowEngine {
       });
     });
     return this.#get(executionId);
+  }
+
+  async watch(executionId: ExecutionId, listener: WatchListener): Promise<ExecutionWatch> {
+    this.#throwFault();
+    const first = this.#get(executionId);
+    this.watches += 1;
+    const listeners = this.watching.get(executionId) ?? new Set();
+    this.watching.set(executionId, listeners.add(listener));
+    return { first: { ...first }, close: () => void listeners.delete(listener) };
   }
 
   async cancel(executionId: ExecutionId): Promise<void> {
@@ -157,6 +171,7 @@ export class FakeEngine implements WorkflowEngine {
   change(executionId: ExecutionId, fields: Partial<ExecutionSnapshot>): void {
     const held = this.#get(executionId);
     held.snapshot = { ...held.snapshot, ...fields };
+    for (const listener of this.watching.get(executionId) ?? []) listener.changed({ ...held });
     if (held.snapshot.state !== 'running' && held.snapshot.state !== 'pending')
       this.#waiters.get(executionId)?.();
   }

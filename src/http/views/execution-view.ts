@@ -1,6 +1,6 @@
 import type { ExecutionView } from '../../engine/workflow-engine.js';
 import type { Plan } from '../../model/plan.js';
-import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
+import type { ExecutionSnapshot, ExecutionSummary, NodeSnapshot } from '../../model/snapshot.js';
 import { API_EXECUTION_STATUS, API_NODE_STATUS, hasEnded, type NodeState } from '../../model/states.js';
 import { errorView, instant, nodeKeys } from './json-text.js';
 
@@ -25,21 +25,24 @@ export function summaryView(summary: ExecutionSummary): Readonly<Record<string, 
     workflow_id: summary.workflowId,
     name: summary.name,
     status: API_EXECUTION_STATUS[summary.state],
-    created_at: instant(summary.createdAt),
-    started_at: instant(summary.startedAt),
-    finished_at: instant(summary.finishedAt),
-    error: errorView(summary.error),
+    ...executionTimes(summary),
   };
 }
 
 function timesText(snapshot: ExecutionSnapshot): string {
-  const fields = {
+  return JSON.stringify(executionTimes(snapshot)).slice(1, -1);
+}
+
+/** When it came, began and ended, and why it failed. */
+export function executionTimes(
+  snapshot: Pick<ExecutionSnapshot, 'createdAt' | 'startedAt' | 'finishedAt' | 'error'>,
+): Readonly<Record<string, unknown>> {
+  return {
     created_at: instant(snapshot.createdAt),
     started_at: instant(snapshot.startedAt),
     finished_at: instant(snapshot.finishedAt),
     error: errorView(snapshot.error),
   };
-  return JSON.stringify(fields).slice(1, -1);
 }
 
 function nodeStatusesText(snapshot: ExecutionSnapshot, plan: Plan): string {
@@ -54,8 +57,17 @@ function nodesText(snapshot: ExecutionSnapshot, plan: Plan): string {
 }
 
 /** Nodes of an execution that ended before it was started are cancelled with it. */
-function stateOf(snapshot: ExecutionSnapshot, index: number): NodeState {
+export function stateOf(snapshot: ExecutionSnapshot, index: number): NodeState {
   return snapshot.nodes[index]?.state ?? (hasEnded(snapshot.state) ? 'cancelled' : 'pending');
+}
+
+export function nodeTimes(node: NodeSnapshot | undefined): Readonly<Record<string, string | null>> {
+  return {
+    queued_at: instant(node?.queuedAt),
+    started_at: instant(node?.startedAt),
+    finished_at: instant(node?.finishedAt),
+    due_at: instant(node?.dueAt),
+  };
 }
 
 function nodeView(snapshot: ExecutionSnapshot, index: number): Readonly<Record<string, unknown>> {
@@ -64,10 +76,7 @@ function nodeView(snapshot: ExecutionSnapshot, index: number): Readonly<Record<s
     state: stateOf(snapshot, index).toUpperCase(),
     attempt: node?.attempt ?? 0,
     host: node?.host ?? null,
-    queued_at: instant(node?.queuedAt),
-    started_at: instant(node?.startedAt),
-    finished_at: instant(node?.finishedAt),
-    due_at: instant(node?.dueAt),
+    ...nodeTimes(node),
     error: errorView(node?.error),
     failures: (node?.failures ?? []).map((failure) => ({
       attempt: failure.attempt,

@@ -32,6 +32,7 @@ import type {
   StateStore,
   StoreReply,
   StoreStats,
+  WatchedExecutions,
 } from '../state-store.js';
 import { DeadLetterTable } from './dead-letter-table.js';
 import { DefinitionTable } from './definition-table.js';
@@ -94,6 +95,7 @@ export class EmbeddedStateStore implements StateStore {
   #parked: ExecutionRecord[] = [];
   #announcedTimerAt = Number.POSITIVE_INFINITY;
   #listener: (signals: readonly StoreSignal[]) => void = () => undefined;
+  #watched: WatchedExecutions = new Set<ExecutionId>();
 
   /** Loads what the environment holds. Throws STORE_DAMAGED. */
   constructor(options: EmbeddedStateStoreOptions) {
@@ -250,6 +252,14 @@ export class EmbeddedStateStore implements StateStore {
     return snapshots;
   }
 
+  readStates(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {
+    return this.read(ids);
+  }
+
+  watch(watched: WatchedExecutions): void {
+    this.#watched = watched;
+  }
+
   async listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
     await this.durable().catch(storeUnavailable);
     return this.#deadLetters.list(query);
@@ -401,6 +411,7 @@ export class EmbeddedStateStore implements StateStore {
       if (execution.revision === revision && !execution.touched) this.#machine.park(execution.executionId);
     }
     this.#tellEnded(drained);
+    if (this.#watched.size > 0) this.#tellChanged(drained);
   }
 
   #drain(commit: number): Drained[] {
@@ -468,6 +479,14 @@ export class EmbeddedStateStore implements StateStore {
       signals.push({ kind: 'ended', executionId, end });
     }
     if (signals.length > 0) this.#listener(signals);
+  }
+
+  #tellChanged(drained: readonly Drained[]): void {
+    const executionIds: ExecutionId[] = [];
+    for (const { execution } of drained) {
+      if (this.#watched.has(execution.executionId)) executionIds.push(execution.executionId);
+    }
+    if (executionIds.length > 0) this.#listener([{ kind: 'changed', executionIds }]);
   }
 
   /** Chooses executions that nobody triggers, to move from the memory to the record. */

@@ -14,6 +14,7 @@ import {
   type Head,
 } from './row-codec.js';
 
+const NO_PAYLOADS: Fields = new Map();
 /** An execution of more nodes or bytes is read in pages. */
 const MAX_WHOLE_NODES = 400;
 const MAX_WHOLE_BYTES = 512 << 10;
@@ -74,6 +75,30 @@ export class ExecutionReader {
         return { head: decodeHead(head), workflowId: String(workflow) as WorkflowId };
       }),
     );
+  }
+
+  /** Without params, outputs, errors and failed attempts. One of many nodes is not read at one instant. */
+  async states(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {
+    return Promise.all(ids.map((id) => this.#stateOf(id)));
+  }
+
+  async #stateOf(executionId: ExecutionId): Promise<ExecutionSnapshot | undefined> {
+    const { client } = this.#options;
+    const partition = partitionOf(executionId);
+    if (partition >= client.partitions) return undefined;
+    const key = client.keysOf(partition).rows(executionId);
+    const [head, workflow] = (await client.command('HMGET', key, 'h', 'w')) as (Buffer | null)[];
+    if (!head || !workflow) return undefined;
+    const { nodes } = decodeHead(head);
+    const rows =
+      nodes > MAX_WHOLE_NODES
+        ? await this.#pages(key, ['h', ...Array.from({ length: nodes }, (_, node) => `n${node}`)], PAGE_NODES)
+        : fieldsOf((await client.command('HGETALL', key)) as Buffer[]);
+    const latest = rows.get('h');
+    if (!latest) return undefined;
+    const identity = { executionId, workflowId: String(workflow) as WorkflowId };
+    const execution = { ...identity, head: decodeHead(latest), rows, payloads: NO_PAYLOADS };
+    return (await this.#decode(partition, execution)).snapshot;
   }
 
   async #readGroup(

@@ -161,6 +161,13 @@ export class RedisStateStore implements StateStore {
     );
   }
 
+  readStates(ids: readonly ExecutionId[]) {
+    return this.#context.reader.states(ids);
+  }
+
+  /** Changes are not told: who watches asks. A message for each would cost every step of every execution. */
+  watch(): void {}
+
   listDead(query: DeadLetterQuery) {
     return this.#deadLetters.list(query);
   }
