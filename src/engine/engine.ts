@@ -15,6 +15,7 @@ import { type Background, startBackground } from './background.js';
 import { Completer } from './completer.js';
 import { Dispatcher } from './dispatcher.js';
 import { EndWaiters } from './end-waiters.js';
+import { explainNodes } from './explain.js';
 import type { Logger } from './logger.js';
 import { PlanCache } from './plan-cache.js';
 import { keepLeases } from './reclaimer.js';
@@ -26,6 +27,7 @@ import type {
   EngineStats,
   ExecutionView,
   ExecutionWatch,
+  Explanation,
   Submission,
   Submitted,
   WatchListener,
@@ -249,6 +251,12 @@ export class Engine implements WorkflowEngine {
     } finally {
       waiting.cancel();
     }
+  }
+
+  async explain(executionId: ExecutionId): Promise<Explanation> {
+    const view = await this.read(executionId);
+    const { store, hosts } = await this.stats();
+    return { ...view, reasons: explainNodes({ ...view, hosts, readyByQueue: store.readyByQueue }) };
   }
 
   async watch(executionId: ExecutionId, listener: WatchListener): Promise<ExecutionWatch> {

@@ -6,6 +6,7 @@ import type { RunnerStats } from '../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery } from '../store/history-store.js';
 import type { HostInfo } from '../store/host-registry.js';
 import type { DeadLetterQuery, StoreStats } from '../store/state-store.js';
+import type { NodeReason } from './explain.js';
 
 /**
  * What the engine offers to the edge. Every promise resolves only once what it tells is durable, and rejects with a
@@ -22,6 +23,8 @@ export interface WorkflowEngine {
   read(executionId: ExecutionId): Promise<ExecutionView>;
   /** As `read`, once the execution has ended or `timeoutMs` have passed. `signal`: the client went away. */
   waitForEnd(executionId: ExecutionId, timeoutMs: number, signal?: AbortSignal): Promise<ExecutionView>;
+  /** Why each unfinished node is not done. EXECUTION_NOT_FOUND. */
+  explain(executionId: ExecutionId): Promise<Explanation>;
   /** Tells of its changes from `first` on until it has ended; states in between may be merged. EXECUTION_NOT_FOUND. */
   watch(executionId: ExecutionId, listener: WatchListener): Promise<ExecutionWatch>;
   /** EXECUTION_NOT_FOUND, INVALID_STATUS_TRANSITION. */
@@ -53,6 +56,11 @@ export interface Submitted {
 export interface ExecutionView {
   readonly snapshot: ExecutionSnapshot;
   readonly plan: Plan;
+}
+
+export interface Explanation extends ExecutionView {
+  /** Of each unfinished node, by its index. */
+  readonly reasons: ReadonlyMap<number, NodeReason>;
 }
 
 /** A view without outputs and params; errors stand in it once the execution has ended. */

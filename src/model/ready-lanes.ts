@@ -31,6 +31,12 @@ class Lane {
   peek(): ReadyGroup | undefined {
     return this.#line[this.#head];
   }
+
+  size(): number {
+    let size = 0;
+    for (let at = this.#head; at < this.#line.length; at++) size += this.#line[at]?.size ?? 0;
+    return size;
+  }
 }
 
 /**
@@ -97,6 +103,14 @@ export class ReadyLanes {
       if (left > 0) continue;
       this.#lanes.delete(queue);
       this.#lanes.set(queue, lane);
+    }
+  }
+
+  /** Adds the ready nodes of each queue to `counts`. O(executions in line). */
+  countByQueue(counts: Map<string, number>): void {
+    for (const [queue, lane] of this.#lanes) {
+      const size = lane.size();
+      if (size > 0) counts.set(queue, (counts.get(queue) ?? 0) + size);
     }
   }
 

@@ -132,6 +132,12 @@ export class Machine {
     return this.#flow.timers.nextDueAt();
   }
 
+  readyByQueue(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const lanes of [this.#flow.lanes, ...this.#flow.quarantine.lanes()]) lanes.countByQueue(counts);
+    return counts;
+  }
+
   oldestQueuedAt(): number | undefined {
     let oldest: number | undefined;
     for (const lanes of [this.#flow.lanes, ...this.#flow.quarantine.lanes()]) {

@@ -105,6 +105,8 @@ export interface StoreStats {
   readonly pending: number;
   readonly running: number;
   readonly readyTasks: number;
+  /** Ready tasks that stand in line, by queue; of a large execution a store may count only its share of the line. */
+  readonly readyByQueue: ReadonlyMap<string, number>;
   readonly leasedTasks: number;
   readonly delayedTasks: number;
   readonly outbox: number;

@@ -10,6 +10,7 @@ const STATS: EngineStats = {
     pending: 1,
     running: 2,
     readyTasks: 3,
+    readyByQueue: new Map(),
     leasedTasks: 4,
     delayedTasks: 5,
     outbox: 6,

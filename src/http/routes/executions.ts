@@ -7,6 +7,7 @@ import { QueryReader } from '../query-reader.js';
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
 import { statusText } from '../views/execution-view.js';
+import { explanationText } from '../views/explanation-view.js';
 import { resultsBytes } from '../views/results-view.js';
 import { executionIdOf } from './identifiers.js';
 
@@ -44,6 +45,14 @@ export function executionRoutes({ engine, parser }: ExecutionRoutesOptions): Rou
         const id = executionIdOf(call.params[0]);
         await engine.cancel(id);
         return jsonTextReply(200, cancelledText(id));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/workflow/{execution_id}/explain',
+      access: 'read',
+      async handle(call) {
+        return jsonTextReply(200, explanationText(await engine.explain(executionIdOf(call.params[0]))));
       },
     },
     {

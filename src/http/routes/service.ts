@@ -59,6 +59,7 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
         return jsonReply(200, {
           executions: { pending: store.pending, running: store.running },
           tasks: { ready: store.readyTasks, leased: store.leasedTasks, delayed: store.delayedTasks },
+          queues: Object.fromEntries([...store.readyByQueue].map(([queue, ready]) => [queue, { ready }])),
           oldest_ready_seconds: store.oldestReadyMs / 1000,
           outbox_events: store.outbox,
           event_streams: feeds.streams,

@@ -1,8 +1,10 @@
+import { explainNodes } from '../../engine/explain.js';
 import type {
   EngineHealth,
   EngineStats,
   ExecutionView,
   ExecutionWatch,
+  Explanation,
   Submission,
   Submitted,
   WatchListener,
@@ -90,6 +92,12 @@ export class FakeEngine implements WorkflowEngine {
     return this.#get(executionId);
   }
 
+  async explain(executionId: ExecutionId): Promise<Explanation> {
+    this.#throwFault();
+    const view = this.#get(executionId);
+    return { ...view, reasons: explainNodes({ ...view, hosts: [], readyByQueue: new Map() }) };
+  }
+
   async watch(executionId: ExecutionId, listener: WatchListener): Promise<ExecutionWatch> {
     this.#throwFault();
     const first = this.#get(executionId);
@@ -157,6 +165,7 @@ export class FakeEngine implements WorkflowEngine {
         pending: 1,
         running: 2,
         readyTasks: 3,
+        readyByQueue: new Map([['default', 3]]),
         leasedTasks: 4,
         delayedTasks: 5,
         outbox: 6,

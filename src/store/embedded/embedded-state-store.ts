@@ -310,6 +310,7 @@ export class EmbeddedStateStore implements StateStore {
     return {
       ...counts,
       readyTasks: this.#machine.readyTasks,
+      readyByQueue: this.#machine.readyByQueue(),
       leasedTasks: this.#machine.leasedTasks,
       oldestReadyMs: oldest === undefined ? 0 : Math.max(0, this.#clock.now() - oldest),
     };

@@ -21,6 +21,11 @@ export function laneOf(queue: string, handler: string): string {
   return `${encodeURIComponent(queue)}:${BUILTIN.has(handler) ? '' : encodeURIComponent(handler)}`;
 }
 
+/** `lane`: as the scripts name it, with the rank first. */
+export function queueOfLane(lane: string): string {
+  return decodeURIComponent(lane.split(':')[1] ?? '');
+}
+
 /** A plan as the scripts are told of it, made when first asked for. */
 export class PlanWire {
   readonly #plan: Plan;

@@ -22,6 +22,7 @@ import { LeaseKeeping } from './lease-keeping.js';
 import { Outbox } from './outbox.js';
 import { eachPartition, partitionBatches } from './partition-batches.js';
 import type { PlanShelf } from './plan-shelf.js';
+import { queueOfLane } from './plan-wire.js';
 import { Promoting } from './promoting.js';
 import { Rebuilding } from './rebuilding.js';
 import { Starting } from './starting.js';
@@ -200,15 +201,22 @@ export class RedisStateStore implements StateStore {
   async stats(): Promise<StoreStats> {
     const { client } = this.#context;
     const sums = [0, 0, 0, 0, 0, 0];
+    const readyByQueue = new Map<string, number>();
     let oldestReadyMs = 0;
     await eachPartition(client.partitions, async (partition) => {
       const { outcomes, now } = await client.call('stats', partition, []);
       for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] ?? 0) + Number(outcomes[at]);
       const oldest = Number(outcomes[6]);
       if (oldest > 0) oldestReadyMs = Math.max(oldestReadyMs, now - oldest);
+      const lanes = outcomes[7] as Buffer[];
+      for (let at = 0; at + 1 < lanes.length; at += 2) {
+        const waiting = Number(String(lanes[at + 1]));
+        const queue = queueOfLane(String(lanes[at]));
+        if (waiting > 0) readyByQueue.set(queue, (readyByQueue.get(queue) ?? 0) + waiting);
+      }
     });
     const [pending = 0, running = 0, readyTasks = 0, leasedTasks = 0, delayedTasks = 0, outbox = 0] = sums;
-    return { pending, running, readyTasks, leasedTasks, delayedTasks, outbox, oldestReadyMs };
+    return { pending, running, readyTasks, leasedTasks, delayedTasks, outbox, oldestReadyMs, readyByQueue };
   }
 
   onSignals(listener: (signals: readonly StoreSignal[]) => void): void {

@@ -192,6 +192,23 @@ export function keepingConformance(create: CreateSubject): void {
       }));
   });
 
+  test('states alone tell of an execution what reading it whole tells, and of an unknown one nothing', () =>
+    withSubject(create, async (bench) => {
+      const id = await bench.submit(rowOf(3));
+      await bench.finish(await bench.leaseOne());
+      await bench.leaseOne();
+      const whole = await bench.read(id);
+      const [states] = await bench.store.readStates([id]);
+      assert.ok(states);
+      assert.deepEqual(
+        states.nodes.map(({ state, fence, attempt, startedAt }) => ({ state, fence, attempt, startedAt })),
+        whole.nodes.map(({ state, fence, attempt, startedAt }) => ({ state, fence, attempt, startedAt })),
+      );
+      assert.deepEqual([states.state, states.revision], [whole.state, whole.revision]);
+      const nowhere = '0190c5a8-7a3b-7000-8000-000000000001' as typeof id;
+      assert.deepEqual(await bench.store.readStates([nowhere]), [undefined]);
+    }));
+
   test('stats count what there is', () =>
     withSubject(create, async (bench) => {
       await bench.submit(rowOf(1), { trigger: false });
@@ -210,6 +227,7 @@ export function keepingConformance(create: CreateSubject): void {
         [stats.pending, stats.running, stats.readyTasks, stats.leasedTasks, stats.delayedTasks],
         [1, 1, 1, 1, 1],
       );
+      assert.deepEqual([...stats.readyByQueue], [['default', 1]]);
       assert.ok(stats.oldestReadyMs >= 200);
     }));
 }

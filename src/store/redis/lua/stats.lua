@@ -1,6 +1,7 @@
 -- Depths of the partition, and since when its oldest ready node waits.
 --
--- Outcomes: pending, running, ready, leased, delayed, outbox, instant (0: nothing waits). Cost: O(lanes).
+-- Outcomes: pending, running, ready, leased, delayed, outbox, instant (0: nothing waits), lanes and what waits in
+-- each, flat. Cost: O(lanes).
 --- include partition
 --- include execution
 --- include lanes
@@ -24,4 +25,5 @@ local outcomes = {}
 for at = 1, 5 do outcomes[at] = tonumber(found[at] or 0) end
 outcomes[6] = redis.call('ZCARD', OUTBOX)
 outcomes[7] = oldest
+outcomes[8] = redis.call('HGETALL', LANES)
 return settle(outcomes)
