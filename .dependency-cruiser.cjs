@@ -126,6 +126,7 @@ module.exports = {
     driver('redis', ['ioredis'], ['src/store/redis/']),
     driver('postgres', ['pg', 'pg-copy-streams'], ['src/store/postgres/']),
     driver('threads', ['piscina'], ['src/runner/']),
+    driver('circuits', ['cockatiel'], ['src/runner/circuits/']),
     driver('http-server', ['uWebSockets.js', 'uwebsockets'], ['src/http/']),
     driver('http-client', ['undici'], ['workers/handlers/', 'bench/', 'src/testing/']),
     driver('telemetry', ['prom-client', 'hdr-histogram-js', 'pino'], ['src/telemetry/', 'bench/']),

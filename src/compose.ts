@@ -92,6 +92,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     watchIntervalMs: config.EVENTS_INTERVAL_MS,
     leaseMs: config.LEASE_MS,
     maxDeliveries: config.MAX_DELIVERIES,
+    onCircuitOpen: config.CIRCUIT_BREAKER_ON_OPEN,
     maxBacklog: config.MAX_BACKLOG,
     queues: config.queues,
     retryDefaults: config.retryDefaults,
@@ -313,6 +314,11 @@ function createRunner(config: Config, log: Logger): TaskRunner {
       llmBaseUrl: config.LLM_BASE_URL,
       llmApiKey: config.LLM_API_KEY,
       llmModel: config.LLM_MODEL,
+    },
+    circuits: {
+      failureThreshold: config.CIRCUIT_BREAKER_FAILURE_THRESHOLD,
+      resetTimeoutMs: config.CIRCUIT_BREAKER_RESET_TIMEOUT_SECONDS * 1000,
+      halfOpenMaxCalls: config.CIRCUIT_BREAKER_HALF_OPEN_MAX_CALLS,
     },
     onLog: ({ level, message, ...fields }) => log[level](message, fields),
   });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ThreadSettings } from '../src/runner/frames/thread-protocol.js';
 import { HANDLER } from './brands.js';
+import type { CircuitGate } from './circuit-gate.js';
 import { compileConfigCheck, lazyConfigCheck } from './config-validation.js';
 import { createBuiltinHandlers } from './handlers/builtin-handlers.js';
 import type { AnyHandler, LoadedHandler, LoadedHandlers } from './loaded-handler.js';
@@ -17,11 +18,12 @@ const IGNORED = /^[._]|\.test\.[^.]+$|\.d\.m?ts$/;
  * of each file before it is imported.
  */
 export async function loadHandlers(
-  settings: ThreadSettings,
+  { settings, circuits }: { readonly settings: ThreadSettings; readonly circuits: CircuitGate },
   onLoading: (file: string) => void,
 ): Promise<LoadedHandlers> {
   const handlers = new Map<string, LoadedHandler>();
-  for (const handler of createBuiltinHandlers(settings)) handlers.set(handler.name, builtin(handler));
+  for (const handler of createBuiltinHandlers(settings, circuits))
+    handlers.set(handler.name, builtin(handler));
   if (settings.handlersDir === undefined) return handlers;
   const handlersDir = await realDirectory(settings.handlersDir);
   const files = await handlerFiles(handlersDir);

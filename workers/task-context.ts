@@ -1,4 +1,4 @@
-import type { TaskOrder } from '../src/runner/frames/task-frame.js';
+import type { AbortReason, TaskOrder } from '../src/runner/frames/task-frame.js';
 import type { HandlerContext, HandlerLogger } from './define-handler.js';
 import type { LogPort } from './log-port.js';
 import type { Program } from './program.js';
@@ -73,8 +73,12 @@ export class TaskContext implements HandlerContext<unknown> {
   }
 
   /** Fires the signal, also for a handler that asks for it only later. */
-  abort(): void {
+  abort(reason: AbortReason): void {
     this.#controller ??= new AbortController();
-    this.#controller.abort();
+    this.#controller.abort(
+      reason === 'timeout'
+        ? new DOMException('The attempt outlasted its time-out', 'TimeoutError')
+        : new DOMException('The execution has ended, or another host has the task', 'AbortError'),
+    );
   }
 }

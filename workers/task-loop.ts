@@ -5,6 +5,7 @@ import { ResultFrameWriter, type ThreadOutcome } from '../src/runner/frames/resu
 import { readTaskFrame, type TaskFrame, type TaskOrder } from '../src/runner/frames/task-frame.js';
 import { monotonicMs } from '../src/runner/frames/thread-clock.js';
 import { setCurrentSlot, startTask, type ThreadMemory } from '../src/runner/frames/thread-memory.js';
+import { type CircuitGate, CircuitOpen } from './circuit-gate.js';
 import { DurableSleep } from './durable-sleep.js';
 import { HandlerFault, invalidConfig } from './handler-fault.js';
 import type { LoadedHandler, LoadedHandlers } from './loaded-handler.js';
@@ -19,6 +20,7 @@ export interface TaskLoopOptions {
   readonly memory: ThreadMemory;
   readonly handlers: LoadedHandlers;
   readonly logPort: LogPort;
+  readonly circuits: CircuitGate;
   readonly maxOutputBytes: number;
 }
 
@@ -60,9 +62,9 @@ export class TaskLoop {
   receive(bytes: Uint8Array): void {
     const frame = readTaskFrame(bytes);
     this.#learn(frame);
-    for (const { slot, ticket } of frame.aborts) {
+    for (const { slot, ticket, reason } of frame.aborts) {
       const running = this.#running.get(slot);
-      if (running?.order.ticket === ticket) running.context.abort();
+      if (running?.order.ticket === ticket) running.context.abort(reason);
     }
     if (frame.ping > 0) this.#results.answer(frame.ping);
     this.#turn();
@@ -70,6 +72,7 @@ export class TaskLoop {
 
   /** Sends what is finished. */
   flush(): void {
+    for (const report of this.#options.circuits.takeReports()) this.#results.addCall(report);
     if (this.#results.isEmpty) return;
     const frame = this.#results.take();
     this.#options.port.postMessage(frame, [frame.buffer]);
@@ -207,5 +210,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function failed(error: unknown): ThreadOutcome {
+  if (error instanceof CircuitOpen)
+    return { kind: 'refused', circuit: error.circuit, retryInMs: error.retryInMs };
   return { kind: 'failed', fault: toTaskFault(error) };
 }

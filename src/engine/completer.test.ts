@@ -4,9 +4,9 @@ import { compilePlan } from '../model/compile-plan.js';
 import type { RetryDefinition } from '../model/definition.js';
 import type { RunnerOutcome, TaskFault } from '../runner/task-runner.js';
 import { leasedTask } from '../testing/engine-doubles.js';
-import { Completer } from './completer.js';
+import { Completer, type CompleterOptions } from './completer.js';
 
-const completer = new Completer({
+const OPTIONS: CompleterOptions = {
   retryDefaults: {
     maxAttempts: 3,
     initialIntervalMs: 100,
@@ -16,8 +16,9 @@ const completer = new Completer({
     nonRetryable: [],
   },
   maxDeliveries: 5,
+  onCircuitOpen: 'wait',
   random: () => 0.5,
-});
+};
 
 const FAULT: TaskFault = { code: 'BROKEN', message: 'it broke', category: 'handler', retryable: true };
 
@@ -25,11 +26,12 @@ const FAULT: TaskFault = { code: 'BROKEN', message: 'it broke', category: 'handl
 function after(
   outcome: RunnerOutcome,
   task: { readonly attempt?: number; readonly alone?: boolean; readonly retry?: RetryDefinition } = {},
+  options: Partial<CompleterOptions> = {},
 ) {
   const { retry, ...rest } = task;
   const node = { id: 'a', handler: 'work', ...(retry && { retry }) };
   const plan = compilePlan({ name: 'one', dag: { nodes: [node] } });
-  return completer.outcomeOf(leasedTask(0, { plan, ...rest }), outcome);
+  return new Completer({ ...OPTIONS, ...options }).outcomeOf(leasedTask(0, { plan, ...rest }), outcome);
 }
 
 describe('an attempt', () => {
@@ -81,6 +83,28 @@ describe('an attempt', () => {
       fault: { ...FAULT, retryable: false, tracebackHash: 'abc' },
     });
     assert.equal(outcome.kind === 'failed' && outcome.error.tracebackHash, 'abc');
+  });
+});
+
+describe('a call that an open circuit refuses', () => {
+  const refused = { kind: 'refused', circuit: 'h:https://a.example.com', retryInMs: 1000 } as const;
+
+  test('waits for the circuit, not all at once, and is no attempt', () => {
+    const outcome = after(refused, { attempt: 3 });
+    assert.ok(outcome.kind === 'retry');
+    assert.deepEqual([outcome.delayMs, outcome.countsAttempt], [1050, false]);
+    assert.deepEqual([outcome.error.code, outcome.error.category], ['CIRCUIT_OPEN', 'transient']);
+    assert.match(outcome.error.message, /h:https:\/\/a\.example\.com/);
+  });
+
+  test('is an attempt that failed where the setting says so', () => {
+    const outcome = after(refused, { attempt: 1 }, { onCircuitOpen: 'fail' });
+    assert.ok(outcome.kind === 'retry');
+    assert.deepEqual([outcome.delayMs, outcome.countsAttempt], [75, true]);
+    const last = after(refused, { attempt: 3 }, { onCircuitOpen: 'fail' });
+    assert.equal(last.kind === 'failed' && last.error.code, 'CIRCUIT_OPEN');
+    const retry = { non_retryable: ['CIRCUIT_OPEN'] };
+    assert.equal(after(refused, { retry }, { onCircuitOpen: 'fail' }).kind, 'failed');
   });
 });
 

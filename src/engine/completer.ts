@@ -1,14 +1,19 @@
 import type { LeasedTask, TaskOutcome } from '../model/commands.js';
-import type { NodeError } from '../model/errors.js';
+import { ERRORS, type NodeError } from '../model/errors.js';
 import { delayBeforeRetryMs, mayRetry, type RetryPolicy, resolveRetryPolicy } from '../model/retry-policy.js';
 import type { RunnerOutcome, TaskFault } from '../runner/task-runner.js';
 
 export interface CompleterOptions {
   readonly retryDefaults: RetryPolicy;
   readonly maxDeliveries: number;
+  /** What becomes of a node whose call an open circuit refuses: it waits, or the attempt has failed. */
+  readonly onCircuitOpen: 'wait' | 'fail';
   /** 0 ≤ r < 1 */
   readonly random: () => number;
 }
+
+/** Share of the wait for a circuit by which nodes that wait for the same one are spread. */
+const REFUSAL_SPREAD = 0.1;
 
 /** Decides what a run means for its node: the next attempt, and when, or the end. */
 export class Completer {
@@ -26,6 +31,8 @@ export class Completer {
         return outcome;
       case 'failed':
         return this.#afterFault(task, outcome.fault);
+      case 'refused':
+        return this.#afterRefusal(task, outcome);
       case 'crashed':
         return this.#afterCrash(task, outcome);
     }
@@ -44,6 +51,19 @@ export class Completer {
       ...(fault.retryAfterMs !== undefined && { retryAfterMs: fault.retryAfterMs }),
     });
     return { kind: 'retry', delayMs, error, countsAttempt: true };
+  }
+
+  /** Without an attempt, and not all at the same instant. */
+  #afterRefusal(
+    task: LeasedTask,
+    refusal: { readonly circuit: string; readonly retryInMs: number },
+  ): TaskOutcome {
+    const message = `the circuit ${refusal.circuit} is open: too many calls of this service failed`;
+    const error: NodeError = { code: 'CIRCUIT_OPEN', message, category: 'transient' };
+    if (this.#options.onCircuitOpen === 'fail')
+      return this.#afterFault(task, { ...error, retryable: ERRORS.CIRCUIT_OPEN.retryable });
+    const delayMs = Math.ceil(refusal.retryInMs * (1 + REFUSAL_SPREAD * this.#options.random()));
+    return { kind: 'retry', delayMs, error, countsAttempt: false };
   }
 
   /** Under others a task is not to blame; it runs again alone, and if that thread dies too, its attempt has failed. */

@@ -179,7 +179,8 @@ export class Dispatcher {
       const task = this.#remove(key);
       if (!task) continue;
       const outcome = this.#options.completer.outcomeOf(task, run);
-      this.#options.telemetry.nodeEnded(handlerOf(task), statusOf(outcome), runMs);
+      const status = statusOf(outcome);
+      if (status) this.#options.telemetry.nodeEnded(handlerOf(task), status, runMs);
       done.push({ task, owner: this.#options.host, outcome });
     }
     if (done.length > 0) this.#push(done);
@@ -306,13 +307,17 @@ function leaseKey(lease: LeaseRef): string {
   return `${lease.executionId}:${lease.node}:${lease.fence}`;
 }
 
-function statusOf(outcome: TaskOutcome): NodeEndStatus {
+/** undefined: no attempt has come to an end. A sleep is told of when it is over. */
+function statusOf(outcome: TaskOutcome): NodeEndStatus | undefined {
   switch (outcome.kind) {
+    case 'sleep':
+      return undefined;
+    case 'retry':
+      return outcome.countsAttempt ? 'retried' : undefined;
     case 'failed':
       return 'failed';
     case 'skipped':
       return 'skipped';
-    case 'retry':
     case 'lost':
     case 'released':
       return 'retried';

@@ -48,6 +48,7 @@ async function createEngine(context: TestContext, faults: Partial<StateStore> = 
     partitions: 1,
     leaseMs: LEASE_MS,
     maxDeliveries: 5,
+    onCircuitOpen: 'wait',
     maxBacklog: 1000,
     queues: undefined,
     retryDefaults: {

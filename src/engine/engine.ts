@@ -6,13 +6,13 @@ import type { Plan } from '../model/plan.js';
 import type { RetryPolicy } from '../model/retry-policy.js';
 import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
 import { hasEnded } from '../model/states.js';
-import type { TaskRunner } from '../runner/task-runner.js';
+import type { CircuitStatus, TaskRunner } from '../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../store/history-store.js';
 import type { HostRegistry } from '../store/host-registry.js';
 import type { DeadLetterQuery, StateStore } from '../store/state-store.js';
 import { Archiver } from './archiver.js';
 import { type Background, startBackground } from './background.js';
-import { Completer } from './completer.js';
+import { Completer, type CompleterOptions } from './completer.js';
 import { Dispatcher } from './dispatcher.js';
 import { EndWaiters } from './end-waiters.js';
 import { explainNodes } from './explain.js';
@@ -51,6 +51,7 @@ export interface EngineOptions {
   readonly partitions: number;
   readonly leaseMs: number;
   readonly maxDeliveries: number;
+  readonly onCircuitOpen: CompleterOptions['onCircuitOpen'];
   readonly maxBacklog: number;
   readonly queues: ReadonlyMap<string, number> | undefined;
   readonly retryDefaults: RetryPolicy;
@@ -101,6 +102,7 @@ export class Engine implements WorkflowEngine {
     const completer = new Completer({
       retryDefaults: options.retryDefaults,
       maxDeliveries: options.maxDeliveries,
+      onCircuitOpen: options.onCircuitOpen,
       random: () => clock.random(),
     });
     this.#dispatcher = new Dispatcher({
@@ -120,7 +122,11 @@ export class Engine implements WorkflowEngine {
     this.#submitter = new Submitter({ ...options, dispatcher: this.#dispatcher });
     const background = (name: string, run: () => Promise<number | undefined>): Background =>
       startBackground({ name, clock, log, run, retryMs: BACKGROUND_RETRY_MS });
-    this.#timers = background('promoting delayed nodes', async () => (await store.promote()).nextInMs);
+    this.#timers = background('promoting delayed nodes', async () => {
+      const { completed, nextInMs } = await store.promote();
+      if (completed > 0) telemetry.slept(completed);
+      return nextInMs;
+    });
     const leases = background('keeping leases', async () => {
       await keepLeases(store, this.#dispatcher, host);
       return leaseMs / 3;
@@ -285,6 +291,16 @@ export class Engine implements WorkflowEngine {
   async stats(): Promise<EngineStats> {
     const [store, hosts] = await Promise.all([this.#store.stats(), this.#options.hosts.living()]);
     return { store, runner: this.#options.runner.stats(), hosts };
+  }
+
+  circuits(): readonly CircuitStatus[] {
+    return this.#options.runner.circuits.list();
+  }
+
+  resetCircuit(name: string): void {
+    if (this.#options.runner.circuits.reset(name)) return;
+    const message = `This host has no circuit named ${name}. Each host has circuits of its own.`;
+    throw new MillraceError('CIRCUIT_NOT_FOUND', message, { context: { name } });
   }
 
   #onSignals(signals: readonly StoreSignal[]): void {

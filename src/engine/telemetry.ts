@@ -13,6 +13,8 @@ export interface Telemetry {
   /** A task was handed to a thread's queue or taken from it after `waitMs`. */
   queueWaited(waitMs: number): void;
   nodeEnded(handler: string, status: NodeEndStatus, runMs: number): void;
+  /** The timers of `count` nodes of the handler `delay` came to their end, which completed them. */
+  slept(count: number): void;
   /** The reconciler found and repaired `count` executions that nothing would have woken. */
   reconciled(count: number): void;
 }

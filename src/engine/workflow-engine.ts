@@ -2,7 +2,7 @@ import type { MillraceError } from '../model/errors.js';
 import type { ExecutionId, WorkflowId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
-import type { RunnerStats } from '../runner/task-runner.js';
+import type { CircuitStatus, RunnerStats } from '../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery } from '../store/history-store.js';
 import type { HostInfo } from '../store/host-registry.js';
 import type { DeadLetterQuery, StoreStats } from '../store/state-store.js';
@@ -35,6 +35,10 @@ export interface WorkflowEngine {
   redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter>;
   /** DLQ_ENTRY_NOT_FOUND. */
   deleteDead(deadLetterId: string): Promise<void>;
+  /** Of the services that this host calls. */
+  circuits(): readonly CircuitStatus[];
+  /** Closes a circuit of this host; CIRCUIT_NOT_FOUND. */
+  resetCircuit(name: string): void;
   health(): EngineHealth;
   stats(): Promise<EngineStats>;
 }

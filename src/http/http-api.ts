@@ -16,6 +16,7 @@ import type { Call, Route } from './route.js';
 import { type RouteMatch, Router } from './router.js';
 import { batchExecutionRoutes } from './routes/batch-executions.js';
 import { batchSubmissionRoute } from './routes/batch-submission.js';
+import { circuitRoutes } from './routes/circuits.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { eventRoutes } from './routes/events.js';
 import { executionRoutes } from './routes/executions.js';
@@ -67,6 +68,7 @@ function routesOf({ engine, parser, config, telemetry, log, clock, version }: Ht
     ...eventRoutes({ feeds }),
     ...listRoutes(engine),
     ...deadLetterRoutes({ engine, parser }),
+    ...circuitRoutes({ engine, nowMs: clock.now }),
     ...service,
   ];
 }

@@ -90,7 +90,8 @@ export type TaskOutcome =
   | { readonly kind: 'skipped' }
   /** For good: the node becomes a dead letter. */
   | { readonly kind: 'failed'; readonly error: NodeError }
-  /** Ready again after `delayMs`; `attempt + 1` unless `countsAttempt` is false. */
+  /** Ready again after `delayMs`; `attempt + 1` unless `countsAttempt` is false: then it was no attempt, and takes the place of the
+   * failure before it in the history if it repeats it. */
   | {
       readonly kind: 'retry';
       readonly delayMs: number;

@@ -35,6 +35,11 @@ export const ERRORS = {
     meaning: 'No execution has this id, or its retention is over.',
   },
   WORKFLOW_NOT_FOUND: { status: 404, retryable: false, meaning: 'No workflow has this id.' },
+  CIRCUIT_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    meaning: 'This host has no circuit of this name; its list is /api/v1/admin/circuits.',
+  },
   DLQ_ENTRY_NOT_FOUND: { status: 404, retryable: false, meaning: 'No dead letter has this id.' },
   NOT_FOUND: { status: 404, retryable: false, meaning: 'No such path.' },
   METHOD_NOT_ALLOWED: {
@@ -121,6 +126,12 @@ export const ERRORS = {
     meaning: 'The called service answered with an unexpected status.',
   },
   CONNECTION_ERROR: { status: 0, retryable: true, meaning: 'The called service could not be reached.' },
+  CIRCUIT_OPEN: {
+    status: 0,
+    retryable: true,
+    meaning:
+      'The call was not made, because too many before it failed; the node waits for the circuit unless CIRCUIT_BREAKER_ON_OPEN=fail.',
+  },
   SIMULATED_FAILURE: {
     status: 0,
     retryable: true,

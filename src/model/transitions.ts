@@ -238,6 +238,7 @@ export class Machine {
         this.#flow.fail(execution, index, outcome.error, now);
         return;
       case 'retry':
+        if (!outcome.countsAttempt) forgetRepeated(node, outcome.error);
         this.#remember(node, outcome.error, now);
         if (outcome.countsAttempt) node.attempt += 1;
         this.#flow.delay(execution, index, now + outcome.delayMs);
@@ -516,6 +517,13 @@ export class Machine {
     }
     return repaired;
   }
+}
+
+/** A node that waits for long, tried now and then without an attempt, remembers the last of these tries. */
+function forgetRepeated(node: NodeRecord, error: NodeError): void {
+  const last = node.failures?.at(-1);
+  if (last?.attempt !== node.attempt || JSON.stringify(last.error) !== JSON.stringify(error)) return;
+  node.failures?.pop();
 }
 
 /** The deadline of the execution has passed. */

@@ -1,4 +1,5 @@
 import type { Piscina } from 'piscina';
+import { CircuitDesk, type CircuitDeskOptions } from './circuits/circuit-desk.js';
 import type { ResultFrame } from './frames/result-frame.js';
 import { monotonicMs } from './frames/thread-clock.js';
 import type { HandlerLogLine, ThreadNotice, ThreadSettings, ThreadStart } from './frames/thread-protocol.js';
@@ -19,6 +20,7 @@ export interface DispatcherOptions {
   readonly programLimits: ProgramLimits;
   readonly abortGraceMs: number;
   readonly results: ResultBatch;
+  readonly circuits: Omit<CircuitDeskOptions, 'threads'>;
   readonly onReady: (notice: ThreadNotice & { kind: 'ready' }) => void;
   readonly onDeath: (thread: WorkerThread, reason: Error) => void;
   readonly onLog: (line: HandlerLogLine) => void;
@@ -46,6 +48,7 @@ export class Dispatcher implements JobDesk, CrewListener {
   readonly #waiting = new JobQueue();
   readonly #waitingAlone = new JobQueue();
   readonly #supervisor: Supervisor;
+  readonly #desk: CircuitDesk;
   #soloIdleTimer: NodeJS.Timeout | undefined;
   #isPlacementDue = false;
   #isClosed = false;
@@ -57,10 +60,18 @@ export class Dispatcher implements JobDesk, CrewListener {
     this.#common = new ThreadCrew({ ...crew, solo: false, most: 2 * threads });
     this.#solo = new ThreadCrew({ ...crew, solo: true, most: threads });
     this.#supervisor = new Supervisor({ abortGraceMs: options.abortGraceMs, desk: this });
+    this.#desk = new CircuitDesk({
+      ...options.circuits,
+      threads: () => [...this.#common.threads, ...this.#solo.threads],
+    });
   }
 
   get replaced(): RunnerStats['replaced'] {
     return this.#supervisor.replaced;
+  }
+
+  get circuits(): CircuitDesk['board'] {
+    return this.#desk.board;
   }
 
   get running(): number {
@@ -116,6 +127,7 @@ export class Dispatcher implements JobDesk, CrewListener {
     times: { readonly queuedMs: number; readonly runMs: number },
   ): void {
     this.#jobs.delete(job.task.key);
+    if (outcome.kind === 'refused') this.#desk.board.refuse(outcome.circuit);
     this.#options.results.add({ key: job.task.key, outcome, queuedMs: times.queuedMs, runMs: times.runMs });
   }
 
@@ -131,6 +143,7 @@ export class Dispatcher implements JobDesk, CrewListener {
 
   replace(thread: WorkerThread): void {
     (thread.solo ? this.#solo : this.#common).end(thread);
+    this.#desk.onGone(thread);
     this.#options.onLog({
       level: 'warn',
       message: 'A worker thread was replaced: a handler did not end in time',
@@ -147,7 +160,8 @@ export class Dispatcher implements JobDesk, CrewListener {
     });
   }
 
-  onReady(_thread: WorkerThread, notice: ThreadNotice & { kind: 'ready' }): void {
+  onReady(thread: WorkerThread, notice: ThreadNotice & { kind: 'ready' }): void {
+    this.#desk.onReady(thread);
     this.#options.onReady(notice);
     this.#options.results.handOnSoon();
     this.place();
@@ -155,6 +169,7 @@ export class Dispatcher implements JobDesk, CrewListener {
 
   onFrame(thread: WorkerThread, frame: ResultFrame): void {
     const unanswered = this.#jobs.size;
+    this.#desk.onReports(thread, frame.calls);
     for (const result of frame.results) {
       const job = thread.jobAt(result.slot, result.ticket);
       if (job !== undefined) this.#supervisor.onReturn(job, thread, result);
@@ -165,8 +180,13 @@ export class Dispatcher implements JobDesk, CrewListener {
     this.place();
   }
 
+  onQuestion(thread: WorkerThread, notice: ThreadNotice & { kind: 'question' }): void {
+    this.#desk.onQuestion(thread, notice);
+  }
+
   onDeath(thread: WorkerThread, reason: Error): void {
     if (this.#isClosed) return;
+    this.#desk.onGone(thread);
     this.#options.onLog({ level: 'error', message: `A worker thread died: ${reason.message}` });
     this.#supervisor.onDeath(thread, reason);
     this.#options.onDeath(thread, reason);

@@ -145,7 +145,8 @@ describe('the runner', () => {
     fixture.open();
     await fixture.allDone();
     assert.equal(runner.room(), 32);
-    assert.deepEqual(runner.stats(), { threads: 2, running: 0, replaced: { timeout: 0, crash: 0 } });
+    const { threads, running, replaced } = runner.stats();
+    assert.deepEqual([threads, running, replaced], [2, 0, { timeout: 0, crash: 0 }]);
   });
 
   test('takes more tasks than it has room for, and runs them in turn', async (t) => {
@@ -246,7 +247,7 @@ describe('a directory of handlers', () => {
   test('that is not there stops the start', async (t) => {
     const fixture = await createRunner(t);
     await fixture.runner.close();
-    const { RunnerFixture } = await import('./testing/runner-fixture.js');
+    const { CIRCUITS, RunnerFixture } = await import('./testing/runner-fixture.js');
     const absent = new RunnerFixture({
       threads: 1,
       concurrency: 1,
@@ -255,6 +256,7 @@ describe('a directory of handlers', () => {
       maxOutputBytes: 100,
       handlersDir: '/nowhere/at/all',
       services: { simulateServices: false, simulatedLatency: 0, llmBaseUrl: '', llmApiKey: '', llmModel: '' },
+      circuits: CIRCUITS,
     });
     await assert.rejects(absent.runner.start(), /HANDLERS_DIR .*\/nowhere\/at\/all/);
   });

@@ -1,10 +1,18 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import type { CircuitOptions } from './circuits/circuit.js';
 import { Dispatcher, mostThreads } from './dispatcher.js';
+import { monotonicMs } from './frames/thread-clock.js';
 import type { HandlerLogLine, ServiceSettings, ThreadStart } from './frames/thread-protocol.js';
 import { ResultBatch } from './result-batch.js';
 import { Startup } from './startup.js';
 import type { TaskRunner } from './task-runner.js';
+
+/** See `CircuitOptions`. */
+export type CircuitSettings = Pick<
+  CircuitOptions,
+  'failureThreshold' | 'resetTimeoutMs' | 'halfOpenMaxCalls'
+>;
 
 export interface PiscinaRunnerOptions {
   readonly threads: number;
@@ -18,12 +26,15 @@ export interface PiscinaRunnerOptions {
   /** Absolute path of the directory of the user's handlers; undefined: none. */
   readonly handlersDir: string | undefined;
   readonly services: ServiceSettings;
+  readonly circuits: CircuitSettings;
   /** What handlers log, and what becomes of the threads. */
   readonly onLog: (line: HandlerLogLine) => void;
 }
 
 /** What one thread keeps of workflows: a node takes some hundred bytes of JSON, so that the count is met first. */
 const PROGRAM_LIMITS = { maxPrograms: 16_384, maxBytes: 32 << 20 };
+/** Some hundred bytes each, here and, while they are not closed, in every thread. */
+const MAX_CIRCUITS = 5000;
 
 /**
  * Runs tasks on worker threads: each thread is one long-lived Piscina task that takes frames of tasks over a port of its
@@ -46,6 +57,7 @@ export function createPiscinaRunner(options: PiscinaRunnerOptions): TaskRunner {
     programLimits: PROGRAM_LIMITS,
     abortGraceMs: options.abortGraceMs,
     results,
+    circuits: { ...options.circuits, monotonicMs, maxCircuits: MAX_CIRCUITS },
     onReady: (notice) => startup.onReady(notice),
     onDeath: (thread, reason) => startup.onDeath(thread, reason),
     onLog: options.onLog,
@@ -71,7 +83,13 @@ export function createPiscinaRunner(options: PiscinaRunnerOptions): TaskRunner {
     run: (tasks) => dispatcher.run(tasks),
     abort: (keys) => dispatcher.abort(keys),
     onResults: (listener) => results.onResults(listener),
-    stats: () => ({ threads: options.threads, running: dispatcher.running, replaced: dispatcher.replaced }),
+    stats: () => ({
+      threads: options.threads,
+      running: dispatcher.running,
+      replaced: dispatcher.replaced,
+      circuits: dispatcher.circuits.counts(),
+    }),
+    circuits: dispatcher.circuits,
     close,
   };
 }

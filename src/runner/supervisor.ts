@@ -1,5 +1,6 @@
 import { ERRORS } from '../model/errors.js';
 import type { ThreadResult } from './frames/result-frame.js';
+import type { AbortReason } from './frames/task-frame.js';
 import { monotonicMs } from './frames/thread-clock.js';
 import { Job } from './job.js';
 import type { RunnerOutcome, RunnerStats } from './task-runner.js';
@@ -95,7 +96,7 @@ export class Supervisor {
       return;
     }
     if (job.phase === 'sent') {
-      fireSignal(job, thread);
+      fireSignal(job, thread, 'cancelled');
       this.#watchdog.set(job, monotonicMs() + this.#abortGraceMs);
     }
     job.phase = 'leaving';
@@ -143,7 +144,7 @@ export class Supervisor {
   }
 
   #onTimeout(job: ThreadJob, thread: WorkerThread, now: number): void {
-    fireSignal(job, thread);
+    fireSignal(job, thread, 'timeout');
     if (thread.currentJob() === job || isOnlyStarted(job, thread)) {
       this.#condemn(job, thread, now);
     } else {
@@ -214,8 +215,8 @@ export class Supervisor {
   }
 }
 
-function fireSignal(job: ThreadJob, thread: WorkerThread): void {
-  thread.abort(job);
+function fireSignal(job: ThreadJob, thread: WorkerThread, reason: AbortReason): void {
+  thread.abort(job, reason);
   job.ping = thread.ping();
 }
 

@@ -19,6 +19,8 @@ export interface TaskRunner {
    * aborted is answered exactly once. */
   onResults(listener: (results: readonly RunnerResult[]) => void): void;
   stats(): RunnerStats;
+  /** Of the services that its handlers call. */
+  readonly circuits: Circuits;
   /** Ends all threads. What still runs is not answered. */
   close(): Promise<void>;
 }
@@ -64,6 +66,8 @@ export type RunnerOutcome =
   /** A durable timer is asked for: completed with `output` after `delayMs`. */
   | { readonly kind: 'sleep'; readonly delayMs: number; readonly output?: Uint8Array }
   | { readonly kind: 'failed'; readonly fault: TaskFault }
+  /** Not run: the circuit of the service that it would call is open. */
+  | { readonly kind: 'refused'; readonly circuit: string; readonly retryInMs: number }
   /** The thread died of itself under this task (and perhaps under others: then `alone` is false). */
   | { readonly kind: 'crashed'; readonly alone: boolean; readonly reason: string };
 
@@ -80,4 +84,38 @@ export interface RunnerStats {
   readonly running: number;
   /** Threads that were replaced since the start, by reason. */
   readonly replaced: { readonly timeout: number; readonly crash: number };
+  readonly circuits: CircuitCounts;
+}
+
+/** Circuit breakers of one host: one for each handler and URL origin that it calls. */
+export interface Circuits {
+  /** By name. Of those that were not called for long the closed ones are forgotten. */
+  list(): readonly CircuitStatus[];
+  /** Closes a circuit; false: there is none of this name. */
+  reset(name: string): boolean;
+}
+
+export interface CircuitStatus {
+  readonly name: string;
+  readonly handler: string;
+  /** As https://host:port. */
+  readonly origin: string;
+  readonly state: 'closed' | 'open' | 'half_open';
+  /** Failed calls in a row. */
+  readonly failures: number;
+  /** Calls that it has refused. */
+  readonly refused: number;
+  /** Since when it is not closed, in milliseconds since the epoch. */
+  readonly openedAt: number | undefined;
+  /** Open: how long until a call is let through on trial. */
+  readonly retryInMs: number | undefined;
+}
+
+export interface CircuitCounts {
+  readonly closed: number;
+  readonly open: number;
+  readonly half_open: number;
+  /** Since the start: how often one opened, and the calls that were refused. */
+  readonly opened: number;
+  readonly refused: number;
 }

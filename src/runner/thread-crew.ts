@@ -7,6 +7,7 @@ import { type ThreadListener, WorkerThread } from './worker-thread.js';
 export interface CrewListener {
   onReady(thread: WorkerThread, notice: ThreadNotice & { kind: 'ready' }): void;
   onFrame(thread: WorkerThread, frame: ResultFrame): void;
+  onQuestion(thread: WorkerThread, notice: ThreadNotice & { kind: 'question' }): void;
   /** A thread ended of itself. It is no longer of the crew. */
   onDeath(thread: WorkerThread, reason: Error): void;
   /** A thread may be added again after one that did not come up. */
@@ -105,6 +106,9 @@ export class ThreadCrew implements ThreadListener {
         break;
       case 'log':
         this.#options.onLog(notice.line);
+        break;
+      case 'question':
+        this.#options.listener.onQuestion(thread, notice);
         break;
       case 'loading':
         break;

@@ -1,7 +1,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
+import type { CircuitNotice } from './frames/circuit-protocol.js';
 import { type ResultFrame, readResultFrame } from './frames/result-frame.js';
-import { TaskFrameWriter } from './frames/task-frame.js';
+import { type AbortReason, TaskFrameWriter } from './frames/task-frame.js';
 import {
   createThreadMemory,
   currentSlot,
@@ -135,8 +136,13 @@ export class WorkerThread implements Watched {
   }
 
   /** Fires the signal of a job that has started. Leaves with the next `flush`. */
-  abort(job: ThreadJob): void {
-    this.#outgoing.addAbort(job.slot, job.ticket);
+  abort(job: ThreadJob, reason: AbortReason): void {
+    this.#outgoing.addAbort(job.slot, job.ticket, reason);
+  }
+
+  /** Before all tasks that leave with a later `flush`. */
+  tell(notice: CircuitNotice): void {
+    if (this.phase !== 'ended') this.#port.postMessage(notice);
   }
 
   /** Asks for a sign of life; answers the number that the thread will give back. Leaves with the next `flush`. */

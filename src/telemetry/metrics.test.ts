@@ -16,12 +16,17 @@ const STATS: EngineStats = {
     outbox: 6,
     oldestReadyMs: 7000,
   },
-  runner: { threads: 2, running: 4, replaced: { timeout: 1, crash: 0 } },
+  runner: {
+    threads: 2,
+    running: 4,
+    replaced: { timeout: 1, crash: 0 },
+    circuits: { closed: 2, open: 1, half_open: 0, opened: 4, refused: 9 },
+  },
   hosts: [],
 };
 
 function metricsOf(stats: () => Promise<EngineStats> = async () => STATS) {
-  const knowsHandler = (handler: string) => handler === 'echo' || handler === 'input';
+  const knowsHandler = (handler: string) => ['echo', 'input', 'delay'].includes(handler);
   return createMetrics({ knowsHandler, stats, monotonicMs: () => 0, processMetrics: false });
 }
 
@@ -42,6 +47,7 @@ describe('metrics', () => {
     metrics.nodeEnded('echo', 'completed', 2);
     metrics.nodeEnded('echo', 'retried', 20);
     metrics.nodeEnded('echo', 'skipped', 0);
+    metrics.slept(2);
     for (let scrape = 0; scrape < 2; scrape += 1) {
       const { text } = await metrics.scrape();
       assert.equal(sampleOf(text, 'workflow_submissions_total'), 5);
@@ -51,6 +57,9 @@ describe('metrics', () => {
       assert.equal(sampleOf(text, 'workflow_duration_seconds_sum'), 0.44);
       assert.equal(sampleOf(text, 'node_executions_total{handler="echo",status="retried"}'), 1);
       assert.equal(sampleOf(text, 'node_executions_total{handler="echo",status="skipped"}'), 1);
+      assert.equal(sampleOf(text, 'node_executions_total{handler="delay",status="completed"}'), 2);
+      assert.equal(sampleOf(text, 'millrace_circuits{state="open"}'), 1);
+      assert.equal(sampleOf(text, 'millrace_circuit_events_total{event="refused"}'), 9);
       assert.equal(sampleOf(text, 'node_duration_seconds_count{handler="echo"}'), 2);
       assert.equal(sampleOf(text, 'node_duration_seconds_bucket{handler="echo",le="0.0025"}'), 1);
       assert.equal(sampleOf(text, 'node_duration_seconds_bucket{handler="echo",le="+Inf"}'), 2);

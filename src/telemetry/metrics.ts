@@ -79,6 +79,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       node.duration.observe(runMs);
       latency.record('run', runMs);
     },
+    slept(count) {
+      series.ofHandler('delay').ended.completed += count;
+    },
     reconciled(count) {
       series.reconciled += count;
     },

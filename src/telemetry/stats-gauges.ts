@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { EngineStats } from '../engine/workflow-engine.js';
+import type { CircuitCounts } from '../runner/task-runner.js';
 
 /** Depths, leases and threads, as the engine's stats tell them at a scrape. */
 export class StatsGauges {
@@ -10,6 +11,8 @@ export class StatsGauges {
   readonly #oldestReady: Gauge;
   readonly #threads: Gauge;
   readonly #replaced: Gauge<'reason'>;
+  readonly #circuits: Gauge<'state'>;
+  readonly #circuitEvents: Counter<'event'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -47,6 +50,19 @@ export class StatsGauges {
       labelNames: ['reason'],
       registers,
     });
+    // By state only: origins are without bound. The list of them is an admin path.
+    this.#circuits = new Gauge({
+      name: 'millrace_circuits',
+      help: 'Circuits of services that this host calls, by state.',
+      labelNames: ['state'],
+      registers,
+    });
+    this.#circuitEvents = new Counter({
+      name: 'millrace_circuit_events_total',
+      help: 'Circuits that opened, and calls that open circuits refused.',
+      labelNames: ['event'],
+      registers,
+    });
   }
 
   /** Where the engine cannot tell, the gauges are left out instead of showing what was true once. */
@@ -70,10 +86,18 @@ export class StatsGauges {
     this.#threads.set(runner.threads);
     this.#replaced.set({ reason: 'timeout' }, runner.replaced.timeout);
     this.#replaced.set({ reason: 'crash' }, runner.replaced.crash);
+    this.#setCircuits(runner.circuits);
+  }
+
+  #setCircuits(counts: CircuitCounts): void {
+    for (const state of ['closed', 'open', 'half_open'] as const)
+      this.#circuits.set({ state }, counts[state]);
+    this.#circuitEvents.reset();
+    for (const event of ['opened', 'refused'] as const) this.#circuitEvents.inc({ event }, counts[event]);
   }
 
   #clear(): void {
-    for (const gauge of [this.#executions, this.#tasks, this.#replaced]) gauge.reset();
+    for (const gauge of [this.#executions, this.#tasks, this.#replaced, this.#circuits]) gauge.reset();
     for (const gauge of [this.#pendingMessages, this.#outbox, this.#oldestReady, this.#threads])
       gauge.remove();
   }

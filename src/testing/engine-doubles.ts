@@ -5,6 +5,8 @@ import type { AdvanceOutcome, LeasedTask, LeaseRequest, TaskResult } from '../mo
 import type { ExecutionId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import type {
+  CircuitCounts,
+  Circuits,
   RunnerOutcome,
   RunnerResult,
   RunnerStats,
@@ -15,9 +17,12 @@ import type { StateStore, StoreReply } from '../store/state-store.js';
 import { NO_PARAMS } from './machine-fixture.js';
 import { rowOf } from './plan-fixtures.js';
 
+export const NO_CIRCUITS: CircuitCounts = { closed: 0, open: 0, half_open: 0, opened: 0, refused: 0 };
+
 /** A runner whose tasks end when the test says so. It has the handler `work`. */
 export class RunnerDouble implements TaskRunner {
   readonly handlers: HandlerCatalog = new Map([['work', { name: 'work', builtin: false }]]);
+  readonly circuits: Circuits = { list: () => [], reset: () => false };
   capacity: number;
   /** Tasks that were given to it and are not answered. */
   readonly running = new Map<number, RunnerTask>();
@@ -54,7 +59,12 @@ export class RunnerDouble implements TaskRunner {
   }
 
   stats(): RunnerStats {
-    return { threads: 1, running: this.running.size, replaced: { timeout: 0, crash: 0 } };
+    return {
+      threads: 1,
+      running: this.running.size,
+      replaced: { timeout: 0, crash: 0 },
+      circuits: NO_CIRCUITS,
+    };
   }
 
   /** Ends these tasks, all in one turn. */
@@ -154,6 +164,7 @@ export function recordingTelemetry(): { readonly telemetry: Telemetry; readonly 
     ended: (state) => void told.push(`ended ${state}`),
     queueWaited: () => undefined,
     nodeEnded: (handler, status) => void told.push(`${handler} ${status}`),
+    slept: (count) => void told.push(`slept ${count}`),
     reconciled: (count) => void told.push(`reconciled ${count}`),
   };
   return { telemetry, told };

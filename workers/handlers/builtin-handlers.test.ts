@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BUILTIN_HANDLERS } from '../../src/model/builtin-handlers.js';
 import { DurableSleep } from '../durable-sleep.js';
-import { runHandler, threadSettings } from '../testing/handler-run.js';
+import { closedCircuits, runHandler, threadSettings } from '../testing/handler-run.js';
 import { createBuiltinHandlers } from './builtin-handlers.js';
 import { decision } from './decision.js';
 import { delay } from './delay.js';
@@ -13,7 +13,7 @@ import { parseRetryAfter } from './retry-after.js';
 
 test('there is a handler for each built-in name', () => {
   assert.deepEqual(
-    createBuiltinHandlers(threadSettings()).map(({ name }) => name),
+    createBuiltinHandlers(threadSettings(), closedCircuits()).map(({ name }) => name),
     [...BUILTIN_HANDLERS],
   );
 });

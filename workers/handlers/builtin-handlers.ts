@@ -1,5 +1,6 @@
 import type { BuiltinHandler } from '../../src/model/builtin-handlers.js';
 import type { ThreadSettings } from '../../src/runner/frames/thread-protocol.js';
+import type { CircuitGate } from '../circuit-gate.js';
 import type { AnyHandler } from '../loaded-handler.js';
 import { createCallExternalService } from './call-external-service.js';
 import { createCallLlm } from './call-llm.js';
@@ -9,15 +10,18 @@ import { echo } from './echo.js';
 import { input } from './input.js';
 import { output } from './output.js';
 
-export function createBuiltinHandlers(settings: ThreadSettings): readonly AnyHandler[] {
+export function createBuiltinHandlers(
+  settings: ThreadSettings,
+  circuits: CircuitGate,
+): readonly AnyHandler[] {
   const handlers: Record<BuiltinHandler, AnyHandler> = {
     input,
     output,
     decision,
     echo,
     delay,
-    call_external_service: createCallExternalService(settings),
-    call_llm: createCallLlm(settings),
+    call_external_service: createCallExternalService(settings, circuits),
+    call_llm: createCallLlm(settings, circuits),
   };
   return Object.values(handlers);
 }

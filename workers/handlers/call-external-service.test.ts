@@ -3,11 +3,11 @@ import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { HandlerFault } from '../handler-fault.js';
-import { IDEMPOTENCY_KEY, runHandler, threadSettings } from '../testing/handler-run.js';
+import { closedCircuits, IDEMPOTENCY_KEY, runHandler, threadSettings } from '../testing/handler-run.js';
 import { readText, startServer } from '../testing/local-server.js';
 import { createCallExternalService } from './call-external-service.js';
 
-const handler = createCallExternalService(threadSettings());
+const handler = createCallExternalService(threadSettings(), closedCircuits());
 
 interface Answer {
   readonly status_code: number;
@@ -202,7 +202,7 @@ describe('what goes wrong on the way', () => {
           resolve();
         });
       }).then(async (base) => {
-        const small = createCallExternalService(threadSettings({ maxOutputBytes: 5000 }));
+        const small = createCallExternalService(threadSettings({ maxOutputBytes: 5000 }), closedCircuits());
         const fault = await faultOf(runHandler(small, { url: base }));
         assert.deepEqual([fault.code, fault.retryable], ['OUTPUT_TOO_LARGE', false]);
       });
@@ -255,6 +255,7 @@ describe('simulation', () => {
   test('makes no call and says so', async () => {
     const simulated = createCallExternalService(
       threadSettings({ simulateServices: true, simulatedLatency: 0 }),
+      closedCircuits(),
     );
     const answer = (await runHandler(simulated, { url: 'http://127.0.0.1:1/x' })) as Answer & {
       simulated: boolean;

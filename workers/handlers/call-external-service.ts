@@ -1,4 +1,5 @@
 import type { ThreadSettings } from '../../src/runner/frames/thread-protocol.js';
+import type { CircuitGate } from '../circuit-gate.js';
 import { defineHandler, type Handler, type HandlerContext } from '../define-handler.js';
 import { HandlerFault, invalidConfig } from '../handler-fault.js';
 import { callHttp, type HttpAnswer, type HttpCall } from './http-call.js';
@@ -17,6 +18,7 @@ export interface ExternalServiceConfig extends SimulationConfig {
 }
 type QueryValue = string | number | boolean | null;
 
+const NAME = 'call_external_service';
 const SIMULATED_LATENCY_MS = [1000, 2000] as const;
 const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
 const STATUS = { type: 'integer', minimum: 100, maximum: 599 };
@@ -43,7 +45,10 @@ const CONFIG_SCHEMA = {
 };
 
 /** An HTTP call to any service, or the pretence of one. */
-export function createCallExternalService(settings: ThreadSettings): Handler<ExternalServiceConfig> {
+export function createCallExternalService(
+  settings: ThreadSettings,
+  circuits: CircuitGate,
+): Handler<ExternalServiceConfig> {
   const policy = createNetworkPolicy();
   const simulation = createSimulation({
     simulateServices: settings.simulateServices,
@@ -51,7 +56,7 @@ export function createCallExternalService(settings: ThreadSettings): Handler<Ext
     latencyMs: SIMULATED_LATENCY_MS,
   });
   return defineHandler<ExternalServiceConfig>({
-    name: 'call_external_service',
+    name: NAME,
     configSchema: CONFIG_SCHEMA,
     async run(context) {
       const { config } = context;
@@ -60,8 +65,13 @@ export function createCallExternalService(settings: ThreadSettings): Handler<Ext
         await simulation.wait(config, context.signal);
         return simulatedAnswer(config);
       }
-      const answer = await callHttp(toHttpCall(context, settings.maxOutputBytes), policy);
-      checkStatus(answer, config);
+      const call = toHttpCall(context, settings.maxOutputBytes);
+      const guarded = { handler: NAME, origin: call.url.origin, signal: context.signal };
+      const answer = await circuits.pass(guarded, async () => {
+        const received = await callHttp(call, policy);
+        checkStatus(received, config);
+        return received;
+      });
       return {
         status_code: answer.statusCode,
         url: answer.url,

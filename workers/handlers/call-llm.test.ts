@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { ThreadSettings } from '../../src/runner/frames/thread-protocol.js';
-import { runHandler, threadSettings } from '../testing/handler-run.js';
+import { closedCircuits, runHandler, threadSettings } from '../testing/handler-run.js';
 import { readText, startServer } from '../testing/local-server.js';
 import { createCallLlm } from './call-llm.js';
 
@@ -28,7 +28,7 @@ async function startEndpoint(
 }
 
 const run = (settings: Partial<ThreadSettings>, config: Record<string, unknown>) =>
-  runHandler(createCallLlm(threadSettings(settings)), config);
+  runHandler(createCallLlm(threadSettings(settings), closedCircuits()), config);
 
 const completion = {
   model: 'small-model-2024',

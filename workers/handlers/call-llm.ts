@@ -1,4 +1,5 @@
 import type { ThreadSettings } from '../../src/runner/frames/thread-protocol.js';
+import type { CircuitGate } from '../circuit-gate.js';
 import { defineHandler, type Handler, type HandlerContext } from '../define-handler.js';
 import { HandlerFault, invalidConfig } from '../handler-fault.js';
 import { callHttp, type HttpAnswer } from './http-call.js';
@@ -28,6 +29,7 @@ interface LlmRequest {
   readonly prompt: string;
 }
 
+const NAME = 'call_llm';
 const SIMULATED_LATENCY_MS = [1500, 2500] as const;
 
 const CONFIG_SCHEMA = {
@@ -47,7 +49,7 @@ const CONFIG_SCHEMA = {
 };
 
 /** A chat completion by an OpenAI-compatible endpoint, or the pretence of one. */
-export function createCallLlm(settings: ThreadSettings): Handler<LlmConfig> {
+export function createCallLlm(settings: ThreadSettings, circuits: CircuitGate): Handler<LlmConfig> {
   const policy = createNetworkPolicy();
   const simulation = createSimulation({
     simulateServices: settings.simulateServices,
@@ -55,7 +57,7 @@ export function createCallLlm(settings: ThreadSettings): Handler<LlmConfig> {
     latencyMs: SIMULATED_LATENCY_MS,
   });
   return defineHandler<LlmConfig>({
-    name: 'call_llm',
+    name: NAME,
     configSchema: CONFIG_SCHEMA,
     async run(context) {
       const { config } = context;
@@ -66,19 +68,23 @@ export function createCallLlm(settings: ThreadSettings): Handler<LlmConfig> {
         return { ...outputOf(llmRequest, simulatedCompletion(llmRequest)), simulated: true };
       }
       const url = endpointOf(settings.llmBaseUrl);
-      const answer = await callHttp(
-        {
-          url,
-          method: 'POST',
-          headers: headersOf(context, settings.llmApiKey),
-          body: bodyOf(llmRequest),
-          signal: context.signal,
-          maxResponseBytes: settings.maxOutputBytes,
+      const call = {
+        url,
+        method: 'POST',
+        headers: headersOf(context, settings.llmApiKey),
+        body: bodyOf(llmRequest),
+        signal: context.signal,
+        maxResponseBytes: settings.maxOutputBytes,
+      };
+      const completion = await circuits.pass(
+        { handler: NAME, origin: url.origin, signal: context.signal },
+        async () => {
+          const answer = await callHttp(call, policy);
+          if (answer.statusCode >= 300) throw httpStatusFault(answer, url.origin);
+          return completionOf(answer);
         },
-        policy,
       );
-      if (answer.statusCode >= 300) throw httpStatusFault(answer, url.origin);
-      return outputOf(llmRequest, completionOf(answer));
+      return outputOf(llmRequest, completion);
     },
   });
 }

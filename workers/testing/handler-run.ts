@@ -1,4 +1,5 @@
 import type { ThreadSettings } from '../../src/runner/frames/thread-protocol.js';
+import { CircuitGate } from '../circuit-gate.js';
 import { compileConfigCheck } from '../config-validation.js';
 import type { HandlerContext } from '../define-handler.js';
 import type { AnyHandler } from '../loaded-handler.js';
@@ -16,6 +17,11 @@ export function threadSettings(changes: Partial<ThreadSettings> = {}): ThreadSet
     llmModel: 'small-model',
     ...changes,
   };
+}
+
+/** Lets every call through. */
+export function closedCircuits(): CircuitGate {
+  return new CircuitGate(() => {});
 }
 
 export const IDEMPOTENCY_KEY = 'execution:node';

@@ -64,6 +64,7 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
           outbox_events: store.outbox,
           event_streams: feeds.streams,
           worker_threads: { count: runner.threads, running_tasks: runner.running, replaced: runner.replaced },
+          circuits: runner.circuits,
           hosts: hosts.map((host) => ({
             id: host.host,
             roles: host.roles,

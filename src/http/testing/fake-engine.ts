@@ -14,6 +14,7 @@ import { MillraceError } from '../../model/errors.js';
 import { createExecutionIdSource, type ExecutionId, type WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { DeadLetter, ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
+import type { CircuitStatus } from '../../runner/task-runner.js';
 import type { ExecutionPage, ExecutionQuery } from '../../store/history-store.js';
 import type { DeadLetterQuery } from '../../store/state-store.js';
 
@@ -28,6 +29,7 @@ export class FakeEngine implements WorkflowEngine {
   readonly submissions: Submission[] = [];
   readonly queries: ExecutionQuery[] = [];
   deadLetters: DeadLetter[] = [];
+  openCircuits: readonly CircuitStatus[] = [];
   readonly redriven: { id: string; config: string | undefined }[] = [];
   /** Thrown by every call while it is set. */
   fault: unknown;
@@ -154,6 +156,16 @@ export class FakeEngine implements WorkflowEngine {
     this.deadLetters = this.deadLetters.filter((other) => other !== letter);
   }
 
+  circuits(): readonly CircuitStatus[] {
+    return this.openCircuits;
+  }
+
+  resetCircuit(name: string): void {
+    if (!this.openCircuits.some((circuit) => circuit.name === name))
+      throw new MillraceError('CIRCUIT_NOT_FOUND', `No circuit named ${name}`);
+    this.openCircuits = this.openCircuits.filter((circuit) => circuit.name !== name);
+  }
+
   health(): EngineHealth {
     return this.state;
   }
@@ -171,7 +183,12 @@ export class FakeEngine implements WorkflowEngine {
         outbox: 6,
         oldestReadyMs: 7,
       },
-      runner: { threads: 1, running: 4, replaced: { timeout: 0, crash: 0 } },
+      runner: {
+        threads: 1,
+        running: 4,
+        replaced: { timeout: 0, crash: 0 },
+        circuits: { closed: 0, open: 1, half_open: 0, opened: 1, refused: 0 },
+      },
       hosts: [],
     };
   }

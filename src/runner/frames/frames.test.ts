@@ -2,8 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ERROR_CATEGORIES } from '../../model/errors.js';
+import { CALL_ENDS } from './circuit-protocol.js';
 import { ResultFrameWriter, readResultFrame, type ThreadOutcome } from './result-frame.js';
-import { type ProgramSource, readTaskFrame, TaskFrameWriter, type TaskOrder } from './task-frame.js';
+import {
+  ABORT_REASONS,
+  type ProgramSource,
+  readTaskFrame,
+  TaskFrameWriter,
+  type TaskOrder,
+} from './task-frame.js';
 
 const bytes = fc.uint8Array({ maxLength: 300 });
 const int = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
@@ -43,6 +50,9 @@ const source: fc.Arbitrary<ProgramSource> = fc.record(
 const outcome: fc.Arbitrary<ThreadOutcome> = fc.oneof(
   fc.constant<ThreadOutcome>({ kind: 'skipped' }),
   fc.constant<ThreadOutcome>({ kind: 'completed' }),
+  fc
+    .tuple(text, fc.nat())
+    .map(([circuit, retryInMs]): ThreadOutcome => ({ kind: 'refused', circuit, retryInMs })),
   bytes.map((output): ThreadOutcome => ({ kind: 'completed', output })),
   fc.nat().map((delayMs): ThreadOutcome => ({ kind: 'sleep', delayMs })),
   fc.tuple(fc.nat(), bytes).map(([delayMs, output]): ThreadOutcome => ({ kind: 'sleep', delayMs, output })),
@@ -72,7 +82,12 @@ describe('frames', () => {
       {
         tasks: fc.array(order, { maxLength: 20 }),
         programs: fc.array(fc.record({ id: index, source }, plain), { maxLength: 5 }),
-        aborts: fc.array(fc.record({ slot: index, ticket: int }, plain), { maxLength: 5 }),
+        aborts: fc.array(
+          fc.record({ slot: index, ticket: int, reason: fc.constantFrom(...ABORT_REASONS) }, plain),
+          {
+            maxLength: 5,
+          },
+        ),
         forgottenPrograms: fc.array(index, { maxLength: 5 }),
         ping: fc.nat(),
       },
@@ -84,7 +99,7 @@ describe('frames', () => {
         for (const { id, source: program } of frame.programs)
           writer.addProgram(id, Buffer.from(JSON.stringify(program)));
         for (const task of frame.tasks) writer.addTask(task);
-        for (const { slot, ticket } of frame.aborts) writer.addAbort(slot, ticket);
+        for (const { slot, ticket, reason } of frame.aborts) writer.addAbort(slot, ticket, reason);
         for (const id of frame.forgottenPrograms) writer.forgetProgram(id);
         writer.askForAnswer(frame.ping);
         assert.deepEqual(readTaskFrame(received(writer.take())), frame);
@@ -94,16 +109,21 @@ describe('frames', () => {
   });
 
   test('of results come out as they went in', () => {
+    const call = fc.record(
+      { circuit: fc.string(), end: fc.constantFrom(...CALL_ENDS), trial: fc.nat() },
+      plain,
+    );
     const result = fc.record(
       { slot: index, ticket: int, runMs: fc.double({ noNaN: true, min: 0 }), outcome },
       plain,
     );
     fc.assert(
-      fc.property(fc.array(result, { maxLength: 20 }), fc.nat(), (results, pong) => {
+      fc.property(fc.array(result, { maxLength: 20 }), fc.nat(), fc.array(call), (results, pong, calls) => {
         const writer = new ResultFrameWriter();
         for (const each of results) writer.add(each);
         writer.answer(pong);
-        assert.deepEqual(readResultFrame(received(writer.take())), { results, pong });
+        for (const each of calls) writer.addCall(each);
+        assert.deepEqual(readResultFrame(received(writer.take())), { results, pong, calls });
         assert.ok(writer.isEmpty);
       }),
     );

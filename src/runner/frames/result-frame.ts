@@ -1,6 +1,7 @@
 import type { ErrorCategory } from '../../model/errors.js';
 import type { RunnerOutcome, TaskFault } from '../task-runner.js';
 import { joinFrame, openFrame, type PayloadReader } from './byte-frame.js';
+import { CALL_ENDS, type CallReport } from './circuit-protocol.js';
 import { FlatList } from './flat-list.js';
 
 export type { TaskFault } from '../task-runner.js';
@@ -21,12 +22,15 @@ export interface ResultFrame {
   readonly results: readonly ThreadResult[];
   /** The last ping that the thread got to; 0: none since its last frame. */
   readonly pong: number;
+  /** Calls of services that have ended since its last frame. */
+  readonly calls: readonly CallReport[];
 }
 
 const COMPLETED = 0;
 const SKIPPED = 1;
 const FAILED = 2;
 const SLEEP = 3;
+const REFUSED = 4;
 const NONE = -1;
 const NO_TEXT = '';
 
@@ -35,9 +39,10 @@ export class ResultFrameWriter {
   #results: (number | string)[] = [];
   #payloads: Uint8Array[] = [];
   #pong = 0;
+  #calls: (number | string)[] = [];
 
   get isEmpty(): boolean {
-    return this.#results.length === 0 && this.#pong === 0;
+    return this.#results.length === 0 && this.#pong === 0 && this.#calls.length === 0;
   }
 
   add(result: ThreadResult): void {
@@ -49,12 +54,17 @@ export class ResultFrameWriter {
     this.#pong = ping;
   }
 
+  addCall({ circuit, end, trial }: CallReport): void {
+    this.#calls.push(circuit, CALL_ENDS.indexOf(end), trial);
+  }
+
   /** The frame, of which the writer keeps nothing. */
   take(): Buffer<ArrayBuffer> {
-    const frame = joinFrame([this.#results, this.#pong], this.#payloads);
+    const frame = joinFrame([this.#results, this.#pong, this.#calls], this.#payloads);
     this.#results = [];
     this.#payloads = [];
     this.#pong = 0;
+    this.#calls = [];
     return frame;
   }
 
@@ -70,6 +80,9 @@ export class ResultFrameWriter {
       case 'sleep':
         this.#results.push(SLEEP, outcome.delayMs);
         this.#addOutput(outcome.output);
+        break;
+      case 'refused':
+        this.#results.push(REFUSED, outcome.circuit, outcome.retryInMs);
         break;
       case 'failed':
         this.#addFault(outcome.fault);
@@ -91,7 +104,7 @@ export class ResultFrameWriter {
 
 export function readResultFrame(bytes: Uint8Array): ResultFrame {
   const { head, payloads } = openFrame(bytes);
-  const [flat, pong] = head as readonly unknown[];
+  const [flat, pong, calls] = head as readonly unknown[];
   const list = new FlatList(flat);
   const results: ThreadResult[] = [];
   while (!list.done) {
@@ -100,7 +113,15 @@ export function readResultFrame(bytes: Uint8Array): ResultFrame {
     const runMs = list.number();
     results.push({ slot, ticket, runMs, outcome: readOutcome(list, payloads) });
   }
-  return { results, pong: pong as number };
+  return { results, pong: pong as number, calls: readCalls(new FlatList(calls)) };
+}
+
+function readCalls(list: FlatList): readonly CallReport[] {
+  const calls: CallReport[] = [];
+  while (!list.done) {
+    calls.push({ circuit: list.text(), end: CALL_ENDS[list.number()] ?? 'untold', trial: list.number() });
+  }
+  return calls;
 }
 
 function readOutcome(list: FlatList, payloads: PayloadReader): ThreadOutcome {
@@ -116,6 +137,8 @@ function readOutcome(list: FlatList, payloads: PayloadReader): ThreadOutcome {
       const output = readOutput(list, payloads);
       return output === undefined ? { kind: 'sleep', delayMs } : { kind: 'sleep', delayMs, output };
     }
+    case REFUSED:
+      return { kind: 'refused', circuit: list.text(), retryInMs: list.number() };
     default:
       return { kind: 'failed', fault: readFault(list) };
   }

@@ -16,6 +16,10 @@ export interface ProgramSource {
   readonly dependencies: readonly number[];
 }
 
+/** Why a task's signal fires: its own time is over, or nobody wants its result any more. */
+export const ABORT_REASONS = ['timeout', 'cancelled'] as const;
+export type AbortReason = (typeof ABORT_REASONS)[number];
+
 /** One task as a thread receives it. */
 export interface TaskOrder {
   readonly slot: number;
@@ -35,8 +39,12 @@ export interface TaskOrder {
 export interface TaskFrame {
   readonly programs: ReadonlyArray<{ readonly id: number; readonly source: ProgramSource }>;
   readonly tasks: readonly TaskOrder[];
-  /** Slot and ticket of the tasks whose signal is to fire. */
-  readonly aborts: ReadonlyArray<{ readonly slot: number; readonly ticket: number }>;
+  /** Slot and ticket of the tasks whose signal is to fire, and why. */
+  readonly aborts: ReadonlyArray<{
+    readonly slot: number;
+    readonly ticket: number;
+    readonly reason: AbortReason;
+  }>;
   readonly forgottenPrograms: readonly number[];
   /** Answered by the same number as soon as the thread gets to it; 0: no answer is asked for. */
   readonly ping: number;
@@ -89,8 +97,8 @@ export class TaskFrameWriter {
     }
   }
 
-  addAbort(slot: number, ticket: number): void {
-    this.#aborts.push(slot, ticket);
+  addAbort(slot: number, ticket: number, reason: AbortReason): void {
+    this.#aborts.push(slot, ticket, ABORT_REASONS.indexOf(reason));
   }
 
   forgetProgram(id: number): void {
@@ -182,7 +190,10 @@ function readInputs(list: FlatList, payloads: PayloadReader, count: number): rea
 }
 
 function readAborts(list: FlatList): TaskFrame['aborts'] {
-  const aborts: { slot: number; ticket: number }[] = [];
-  while (!list.done) aborts.push({ slot: list.number(), ticket: list.number() });
+  const aborts: { slot: number; ticket: number; reason: AbortReason }[] = [];
+  while (!list.done) {
+    const [slot, ticket] = [list.number(), list.number()];
+    aborts.push({ slot, ticket, reason: ABORT_REASONS[list.number()] ?? 'cancelled' });
+  }
   return aborts;
 }

@@ -50,4 +50,6 @@ export type ThreadNotice =
   | { readonly kind: 'ready'; readonly handlers: readonly HandlerDescriptor[] }
   /** The handlers cannot be loaded. */
   | { readonly kind: 'broken'; readonly message: string }
-  | { readonly kind: 'log'; readonly line: HandlerLogLine };
+  | { readonly kind: 'log'; readonly line: HandlerLogLine }
+  /** Whether a call may be made, of a circuit that was told not to be closed; see `CircuitNotice`. */
+  | { readonly kind: 'question'; readonly question: number; readonly circuit: string };

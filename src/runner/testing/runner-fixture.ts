@@ -7,7 +7,7 @@ import type { NodeDefinition } from '../../model/definition.js';
 import type { ExecutionId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { HandlerLogLine } from '../frames/thread-protocol.js';
-import { createPiscinaRunner, type PiscinaRunnerOptions } from '../piscina-runner.js';
+import { type CircuitSettings, createPiscinaRunner, type PiscinaRunnerOptions } from '../piscina-runner.js';
 import type { RunnerOutcome, RunnerResult, RunnerTask, TaskRunner } from '../task-runner.js';
 
 /** Handler sources by file name. */
@@ -25,6 +25,13 @@ export interface TaskOptions extends Partial<Omit<RunnerTask, 'key' | 'plan' | '
   /** Outputs by node index. */
   readonly inputs?: Readonly<Record<number, unknown>>;
 }
+
+/** Circuits that no test opens by accident. */
+export const CIRCUITS: CircuitSettings = {
+  failureThreshold: 1000,
+  resetTimeoutMs: 60_000,
+  halfOpenMaxCalls: 1,
+};
 
 const BOUND_MS = 30_000;
 
@@ -142,6 +149,7 @@ export async function createRunner(test: TestContext, options: FixtureOptions = 
       llmApiKey: '',
       llmModel: 'small',
     },
+    circuits: CIRCUITS,
     ...rest,
     handlersDir,
   });

@@ -94,6 +94,39 @@ export function runningConformance(create: CreateSubject): void {
         );
       }));
 
+    test('tries that are no attempt are remembered as one, as long as they say the same', () =>
+      withSubject(create, async (bench) => {
+        const id = await bench.submit(rowOf(1));
+        for (const [code, countsAttempt] of [
+          ['FIRST', true],
+          ['CLOSED', false],
+          ['CLOSED', false],
+          ['OTHER', false],
+          ['CLOSED', false],
+          ['CLOSED', true],
+          ['CLOSED', true],
+        ] as const) {
+          const error = faultOf(code);
+          await bench.finish(await bench.leaseOne(), { kind: 'retry', delayMs: 100, error, countsAttempt });
+          await bench.subject.advance(100);
+          assert.equal((await bench.store.promote()).promoted, 1);
+        }
+        const failures = (await bench.read(id)).nodes[0]?.failures ?? [];
+        assert.deepEqual(
+          failures.map((failure) => [failure.attempt, failure.error.code]),
+          [
+            [1, 'FIRST'],
+            [2, 'CLOSED'],
+            [2, 'OTHER'],
+            [2, 'CLOSED'],
+            [2, 'CLOSED'],
+            [3, 'CLOSED'],
+          ],
+        );
+        const [second, third] = failures.slice(1);
+        assert.equal((third?.startedAt ?? 0) - (second?.startedAt ?? 0), 100, 'the last of its kind is kept');
+      }));
+
     test('a sleep completes by itself with its output', () =>
       withSubject(create, async (bench) => {
         await bench.submit(chainOf(2));

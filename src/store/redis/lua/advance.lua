@@ -27,7 +27,7 @@ local function after_lease(e, index, node, item)
     remember(e, index, node, item.payload)
     fail(e, index, node, item.payload)
   elseif op == 'r' then
-    remember(e, index, node, item.payload)
+    remember(e, index, node, item.payload, item.b ~= '1')
     if item.b == '1' then node.attempt = node.attempt + 1 end
     delay(e, index, node, now + tonumber(item.a))
   elseif op == 'd' then

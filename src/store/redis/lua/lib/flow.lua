@@ -110,20 +110,26 @@ local function delay(e, index, node, due)
 end
 
 local FAILURE = '<I4I6I6I4I4'
--- Appends an attempt that failed; the oldest ones go. O(failures kept).
-local function remember(e, index, node, fault)
+-- Appends an attempt that failed; the oldest ones go. `repeats`: in place of the last one, where that has the same number and fault.
+-- O(failures kept).
+local function remember(e, index, node, fault, repeats)
   local field = 'f' .. index
   local kept = redis.call('HGET', e.y, field) or ''
-  local began = node.started ~= 0 and node.started or now
-  kept = kept .. struct.pack(FAILURE, node.attempt, began, now, node.host, #fault) .. fault
   local offsets, at = {}, 1
   while at <= #kept do
     offsets[#offsets + 1] = at
-    local length = select(5, struct.unpack(FAILURE, kept, at))
-    at = at + struct.size(FAILURE) + length
+    local attempt, _, _, _, length = struct.unpack(FAILURE, kept, at)
+    local following = at + struct.size(FAILURE) + length
+    local is_last = following > #kept
+    if repeats and is_last and attempt == node.attempt and string.sub(kept, -length) == fault then
+      kept = string.sub(kept, 1, at - 1)
+      offsets[#offsets] = nil
+    end
+    at = following
   end
-  if #offsets > MAX_FAILURES then kept = string.sub(kept, offsets[#offsets - MAX_FAILURES + 1]) end
-  redis.call('HSET', e.y, field, kept)
+  if #offsets >= MAX_FAILURES then kept = string.sub(kept, offsets[#offsets - MAX_FAILURES + 2] or #kept + 1) end
+  local began = node.started ~= 0 and node.started or now
+  redis.call('HSET', e.y, field, kept .. struct.pack(FAILURE, node.attempt, began, now, node.host, #fault) .. fault)
 end
 
 -- Whether the execution had room for the output; where it had not, the node has failed.
