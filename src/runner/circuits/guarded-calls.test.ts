@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { answering, HttpService } from '../../testing/http-service.js';
 import { poll } from '../../testing/poll.js';
 import { FAULT_HANDLERS } from '../testing/fault-handlers.js';
 import { codeOf, type RunnerFixture, startRunner } from '../testing/runner-fixture.js';
@@ -9,31 +8,15 @@ import { codeOf, type RunnerFixture, startRunner } from '../testing/runner-fixtu
 const LONG_MS = 3_600_000;
 const SHORT_MS = 50;
 
-/** A service that answers as it is told at the time, and counts its calls. */
-async function startService(t: TestContext) {
-  const service = {
-    origin: '',
-    calls: 0,
-    answer: ((_, response) => {
-      response.writeHead(500).end();
-    }) as RequestListener,
-  };
-  const server = createServer((request, response) => {
-    service.calls += 1;
-    service.answer(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  service.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+/** A service that fails, until a test has it answer in another way. */
+async function startService(t: TestContext): Promise<HttpService> {
+  const service = await HttpService.start();
+  t.after(() => service.close());
+  service.answer = answering(500);
   return service;
 }
 
-const works: RequestListener = (_, response) => {
-  response.end('{}');
-};
+const works = answering(200);
 
 async function callOnce(fixture: RunnerFixture, origin: string, timeoutMs = 30_000) {
   const config = { url: `${origin}/path?query=1` };
@@ -119,9 +102,7 @@ describe('calls of a service that fails', () => {
 
   test('that answer 4xx do not count, nor those that nothing listens for anything else', async (t) => {
     const service = await startService(t);
-    service.answer = (_, response) => {
-      response.writeHead(404).end();
-    };
+    service.answer = answering(404);
     const fixture = await startRunner(t, { circuits: circuitsOf(LONG_MS) });
     for (let call = 0; call < 5; call++) await callOnce(fixture, service.origin);
     assert.deepEqual(fixture.runner.circuits.list()[0]?.failures, 0);
