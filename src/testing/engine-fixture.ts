@@ -8,15 +8,33 @@ import type { NodeDefinition, WorkflowDefinition } from '../model/definition.js'
 import type { ApiExecutionStatus, ApiNodeStatus } from '../model/states.js';
 import { type ApiReply, callApi } from './call-api.js';
 import { Journal } from './journal.js';
+import { poll } from './poll.js';
+import { createSharedStore } from './servers/shared-servers.js';
+import { serverTestsAreSkipped } from './servers/skipped-servers.js';
 
-/** What HTTP_BACKEND can name: every end-to-end test runs on both. */
+/** What HTTP_BACKEND can name. */
 export const HTTP_BACKENDS = ['uws', 'node'] as const;
 export type HttpBackend = (typeof HTTP_BACKENDS)[number];
+
+export interface Setup {
+  readonly name: string;
+  readonly backend: HttpBackend;
+  readonly store: 'embedded' | 'distributed';
+}
+
+/** Every end-to-end test runs on both HTTP servers and on both stores. */
+export const SETUPS: readonly Setup[] = [
+  { name: 'uws, embedded', backend: 'uws', store: 'embedded' },
+  { name: 'node, embedded', backend: 'node', store: 'embedded' },
+  ...(serverTestsAreSkipped('end-to-end tests of the distributed store')
+    ? []
+    : ([{ name: 'uws, distributed', backend: 'uws', store: 'distributed' }] as const)),
+];
 
 export type Settings = Readonly<Record<string, string>>;
 
 export interface EngineFixtureOptions {
-  readonly backend: HttpBackend;
+  readonly setup: Setup;
   readonly settings?: Settings;
 }
 
@@ -32,25 +50,29 @@ const DEFAULTS: Settings = {
   ABORT_GRACE_MS: '50',
 };
 
+/** One host has every handler that there is. */
+const DISTRIBUTED_DEFAULTS: Settings = { UNKNOWN_HANDLER_GRACE_MS: '0' };
+
 /** The whole engine in this process, with real storage, threads and HTTP on a free port of the loopback. */
 export class EngineFixture {
   readonly journal: Journal;
   readonly dataDir: string;
-  readonly #backend: HttpBackend;
   readonly #settings: Settings;
   #millrace: Millrace | undefined;
   #address = '';
 
-  private constructor(options: EngineFixtureOptions, journal: Journal, dataDir: string) {
-    this.#backend = options.backend;
-    this.#settings = options.settings ?? {};
+  private constructor(settings: Settings, journal: Journal, dataDir: string) {
+    this.#settings = settings;
     this.journal = journal;
     this.dataDir = dataDir;
   }
 
-  static async start(options: EngineFixtureOptions): Promise<EngineFixture> {
+  static async start({ setup, settings }: EngineFixtureOptions): Promise<EngineFixture> {
     const dataDir = await mkdtemp(path.join(tmpdir(), 'millrace-end-to-end-'));
-    const engine = new EngineFixture(options, await Journal.create(), dataDir);
+    const store =
+      setup.store === 'embedded' ? {} : { ...DISTRIBUTED_DEFAULTS, ...(await createSharedStore()) };
+    const all = { HTTP_BACKEND: setup.backend, ...store, ...settings };
+    const engine = new EngineFixture(all, await Journal.create(), dataDir);
     await engine.start();
     return engine;
   }
@@ -60,12 +82,11 @@ export class EngineFixture {
     return this.#address;
   }
 
-  /** On the same data directory; `settings` go before those of the fixture. */
+  /** On the same data; `settings` go before those of the fixture. */
   async start(settings: Settings = {}): Promise<void> {
     const config = loadConfig({
       ...DEFAULTS,
       DATA_DIR: this.dataDir,
-      HTTP_BACKEND: this.#backend,
       HANDLERS_DIR: this.journal.handlersDir,
       ...this.#settings,
       ...settings,
@@ -144,6 +165,14 @@ export class EngineFixture {
     const reply = await this.call('GET', `/api/v1/workflow/${executionId}/results`);
     assert.equal(reply.status, 200, reply.text);
     return reply.json.outputs;
+  }
+
+  /** Resolves once the record has all that has happened so far: lists are read from it. */
+  async recorded(): Promise<void> {
+    await poll('the record to know everything', async () => {
+      const { json } = await this.call('GET', '/api/v1/admin/stats');
+      return json.outbox_events === 0;
+    });
   }
 
   /** The dead letters of one execution, newest first. */

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import {
-  EngineFixture,
-  HTTP_BACKENDS,
-  type HttpBackend,
-  type Settings,
-} from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS, type Settings, type Setup } from '../../testing/engine-fixture.js';
 import { poll } from '../../testing/poll.js';
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`room for work (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`room for work (${setup.name})`, { concurrency: false }, () => {
     test('QUEUES bounds the tasks of each queue, and names the only ones that are served', async (t) => {
-      const engine = await startEngine(t, backend, { QUEUES: 'default:8,narrow:2' });
+      const engine = await startEngine(t, setup, { QUEUES: 'default:8,narrow:2' });
       const inQueue = (queue: string) => (_: unknown, index: number) => ({
         id: `${queue}-${index}`,
         handler: 'pass',
@@ -34,7 +29,7 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('without QUEUES every queue has the room of the threads', async (t) => {
-      const engine = await startEngine(t, backend, { WORKER_CONCURRENCY: '4' });
+      const engine = await startEngine(t, setup, { WORKER_CONCURRENCY: '4' });
       const nodes = Array.from({ length: 20 }, (_, index) => ({
         id: `any-${index}`,
         handler: 'pass',
@@ -46,7 +41,7 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('past MAX_BACKLOG submissions answer 503, also those of one batch, until there is room', async (t) => {
-      const engine = await startEngine(t, backend, { MAX_BACKLOG: '3' });
+      const engine = await startEngine(t, setup, { MAX_BACKLOG: '3' });
       const workflow = { name: 'backlog', dag: { nodes: [{ id: 'a', handler: 'record' }] } };
       const { results } = (await engine.call('POST', '/api/v1/workflow/batch', Array(5).fill(workflow))).json;
       const codes = results.map((item: { error?: { error_code: string } }) => item.error?.error_code);
@@ -64,7 +59,7 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('a cancelled execution gives its room back when its handlers have returned', async (t) => {
-      const engine = await startEngine(t, backend, { WORKER_CONCURRENCY: '2' });
+      const engine = await startEngine(t, setup, { WORKER_CONCURRENCY: '2' });
       const held = ['a', 'b'].map((id) => ({ id, handler: 'gate', config: { gate: 'never-opened' } }));
       const filling = await engine.begin(held);
       await engine.journal.until({ execution: filling, event: 'entered' }, 2);
@@ -76,7 +71,7 @@ for (const backend of HTTP_BACKENDS) {
 
     test('a caller over its rate gets 429', async (t) => {
       const settings = { RATE_LIMIT_REQUESTS_PER_MINUTE: '2' };
-      const engine = await startEngine(t, backend, settings);
+      const engine = await startEngine(t, setup, settings);
       const submit = () =>
         engine.call('POST', '/api/v1/workflow', {
           name: 'limited',
@@ -90,7 +85,7 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('metrics tell what was done', async (t) => {
-      const engine = await startEngine(t, backend);
+      const engine = await startEngine(t, setup);
       await engine.run([
         { id: 'a', handler: 'echo' },
         { id: 'b', handler: 'echo', dependencies: ['a'], condition: 'no' },
@@ -138,10 +133,10 @@ function mostAtOnce(engine: EngineFixture, prefix: string): number {
 
 async function startEngine(
   context: TestContext,
-  backend: HttpBackend,
+  setup: Setup,
   settings: Settings = {},
 ): Promise<EngineFixture> {
-  const engine = await EngineFixture.start({ backend, settings });
+  const engine = await EngineFixture.start({ setup, settings });
   context.after(() => engine.close());
   return engine;
 }

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { NodeDefinition } from '../../model/definition.js';
 import { AcknowledgementLedger } from '../../testing/acknowledgement-ledger.js';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 import { createDagGenerator } from '../../testing/random-dags.js';
 
 const RANDOM_DAGS = 40;
 const MANY = 10_000;
 const COMPLETED_ECHOES = 'node_executions_total{handler="echo",status="completed"}';
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`DAGs run in their order (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`DAGs run in their order (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend, settings: { MAX_NODES: String(MANY + 2) } });
+      engine = await EngineFixture.start({ setup, settings: { MAX_NODES: String(MANY + 2) } });
     });
     after(() => engine.close());
 

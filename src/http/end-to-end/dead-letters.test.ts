@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type DeadLetterEntry, EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { type DeadLetterEntry, EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 
 const DLQ = '/api/v1/admin/dlq';
 const FAILS_ONCE = { max_attempts: 1 };
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`dead letters (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`dead letters (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend });
+      engine = await EngineFixture.start({ setup });
     });
     after(() => engine.close());
 

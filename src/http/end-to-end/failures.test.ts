@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 import { poll } from '../../testing/poll.js';
 
 const AN_HOUR_MS = 3_600_000;
 const CLOSED = { gate: 'never-opened' };
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`failures (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`failures (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend });
+      engine = await EngineFixture.start({ setup });
     });
     after(() => engine.close());
 

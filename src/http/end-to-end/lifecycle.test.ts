@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 
 const TWO_NODES = [
   { id: 'a', handler: 'input', config: { n: 1 } },
@@ -8,11 +8,11 @@ const TWO_NODES = [
 ];
 const UNKNOWN_ID = '0189aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee';
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`an execution's way through the engine (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`an execution's way through the engine (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend });
+      engine = await EngineFixture.start({ setup });
     });
     after(() => engine.close());
 
@@ -195,6 +195,7 @@ for (const backend of HTTP_BACKENDS) {
       await engine.call('DELETE', `/api/v1/workflow/${cancelled}`);
       const failed = (await engine.run(named('listed', 'refuse'))).execution_id;
 
+      await engine.recorded();
       const shown: string[] = [];
       for (let cursor = ''; ; ) {
         const page = await list(`name=listed&limit=2${cursor}`);
@@ -236,6 +237,7 @@ for (const backend of HTTP_BACKENDS) {
       await engine.ended(id);
       assert.equal((await submit()).json.execution_id, id);
       assert.equal(engine.journal.entries({ event: 'ran', execution: id }).length, 1);
+      await engine.recorded();
       const { json } = await engine.call('GET', '/api/v1/workflow?name=keyed');
       assert.equal(json.executions.length, 1);
       const other = { ...body, name: 'other' };

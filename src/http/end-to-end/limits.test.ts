@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { NodeDefinition } from '../../model/definition.js';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 
 const SETTINGS = {
   MAX_BODY_BYTES: '20000',
@@ -12,11 +12,11 @@ const SETTINGS = {
   MAX_EXECUTION_BYTES: '3000',
 };
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`limits of size (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`limits of size (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend, settings: SETTINGS });
+      engine = await EngineFixture.start({ setup, settings: SETTINGS });
     });
     after(() => engine.close());
 

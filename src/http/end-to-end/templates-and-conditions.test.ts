@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { NodeDefinition } from '../../model/definition.js';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 
 const SOURCE = {
   id: 'source',
@@ -16,11 +16,11 @@ const SOURCE = {
   },
 };
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`templates and conditions (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS) {
+  describe(`templates and conditions (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend });
+      engine = await EngineFixture.start({ setup });
     });
     after(() => engine.close());
 

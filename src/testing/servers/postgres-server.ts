@@ -20,6 +20,8 @@ export interface PostgresServer {
   start(): Promise<void>;
   /** As `pg_ctl restart -m fast`. */
   restart(): Promise<void>;
+  /** Lets this process end while the server runs; the server ends with it. */
+  unref(): void;
 }
 
 /** PostgreSQL refuses to run as root. */
@@ -67,6 +69,7 @@ export async function startPostgres(args: readonly string[] = []): Promise<Postg
     },
     start,
     kill: () => end('SIGKILL'),
+    unref: () => current.unref(),
     async restart() {
       await end('SIGINT');
       await start();

@@ -27,6 +27,8 @@ export interface RedisServer {
   start(): Promise<void>;
   freeze(): void;
   thaw(): void;
+  /** Lets this process end while the server runs; the server ends with it. */
+  unref(): void;
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -71,5 +73,6 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     },
     freeze: () => current.signal('SIGSTOP'),
     thaw: () => current.signal('SIGCONT'),
+    unref: () => current.unref(),
   };
 }

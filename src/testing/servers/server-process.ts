@@ -12,6 +12,8 @@ export interface ServerProcess {
   readonly pid: number;
   readonly exited: Promise<void>;
   signal(signal: NodeJS.Signals): void;
+  /** Lets this process end while the server runs; the server ends with it. */
+  unref(): void;
 }
 
 export function startServerProcess(options: {
@@ -35,7 +37,12 @@ export function startServerProcess(options: {
       resolve();
     });
   });
-  return { pid: child.pid ?? 0, exited, signal: (signal) => void child.kill(signal) };
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    signal: (signal) => void child.kill(signal),
+    unref: () => child.unref(),
+  };
 }
 
 /** A port of the loopback that nobody listens on now. */
