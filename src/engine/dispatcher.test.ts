@@ -28,6 +28,7 @@ function createDispatcher(options: { room: number; queues?: ReadonlyMap<string, 
   const runner = new RunnerDouble(options.room);
   const { log, lines } = recordingLogger();
   const { telemetry, told } = recordingTelemetry();
+  const elapsed = { ms: 0 };
   const dispatcher = new Dispatcher({
     store,
     runner,
@@ -40,6 +41,7 @@ function createDispatcher(options: { room: number; queues?: ReadonlyMap<string, 
       random: () => 0,
     }),
     now: () => 0,
+    elapsed: () => elapsed.ms,
     pause: async () => undefined,
     host: HOST,
     leaseMs: 1000,
@@ -47,7 +49,7 @@ function createDispatcher(options: { room: number; queues?: ReadonlyMap<string, 
     nodeTimeoutMs: 5000,
     maxInputBytes: 10,
   });
-  return { dispatcher, store, runner, lines, told };
+  return { dispatcher, store, runner, lines, told, elapsed };
 }
 
 /** Lets everything run that waits for nothing but promises. */
@@ -107,6 +109,25 @@ describe('leasing', () => {
     await turn();
     assert.equal(store.calls.length, 2);
     assert.equal(runner.running.size, 1);
+  });
+
+  test('has its turn beside results that never end, with half of the room', async () => {
+    const { dispatcher, store, runner, elapsed } = await running([leasedTask(0), leasedTask(1)], 4);
+    const finish = (key: number) => runner.finish([key], { kind: 'skipped' });
+    finish(1);
+    dispatcher.wake();
+    finish(2);
+    elapsed.ms = 1000;
+    store.calls[1]?.answer();
+    await turn();
+    assert.deepEqual(
+      store.calls.slice(1).map(({ kind, request }) => [kind, request?.total]),
+      [
+        ['advance', 3],
+        ['lease', 2],
+        ['advance', 2],
+      ],
+    );
   });
 
   test('goes on where room becomes free without a result', async () => {

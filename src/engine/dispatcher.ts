@@ -15,6 +15,8 @@ export interface DispatcherOptions {
   readonly telemetry: Telemetry;
   readonly log: Logger;
   readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly elapsed: () => number;
   readonly pause: (ms: number) => Promise<void>;
   readonly host: HostId;
   readonly leaseMs: number;
@@ -26,6 +28,8 @@ export interface DispatcherOptions {
 
 const LEAST_RETRY_MS = 100;
 const MOST_RETRY_MS = 2000;
+/** How long tasks that were announced wait, at the most, for those that come along with results: see bench/fairness.ts. */
+const TURN_MS = 10;
 
 /**
  * The way of a task through this host: leased as far as the runner has room, run, its result put into the store in the
@@ -35,6 +39,9 @@ const MOST_RETRY_MS = 2000;
  *
  * Results that arrive while a call is under way go with the next one. What calls under way may take counts as taken, so
  * that two of them cannot take more than there is room for; who is refused a lease for that reason gets it afterwards.
+ *
+ * What comes along with results is mostly more of the same execution. So that others are not kept waiting by one that always has
+ * results, half of the room goes to a lease of its own whenever one was asked for and there was none for `TURN_MS`.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -48,6 +55,7 @@ export class Dispatcher {
   #results: TaskResult[] = [];
   #advancing = false;
   #wantsLease = false;
+  #leasedAt = 0;
   #leases = false;
   #idle: (() => void) | undefined;
   #isReleased = false;
@@ -69,12 +77,16 @@ export class Dispatcher {
 
   /** What may be leased along with another call; undefined: nothing. Pass the call's reply to `take`. */
   request(): LeaseRequest | undefined {
+    return this.#request((room) => room);
+  }
+
+  #request(shareOf: (room: number) => number): LeaseRequest | undefined {
     if (!this.#leases) return undefined;
     const { host, leaseMs, queues, runner } = this.#options;
-    const total = runner.room() - this.#promised((request) => request.total);
+    const total = shareOf(runner.room() - this.#promised((request) => request.total));
     if (total <= 0) return undefined;
     const lanes =
-      queues && [...queues].map(([queue, limit]) => ({ queue, room: this.#roomOf(queue, limit) }));
+      queues && [...queues].map(([queue, limit]) => ({ queue, room: shareOf(this.#roomOf(queue, limit)) }));
     const promised = this.#promised((request) => request.quarantined);
     const quarantined = this.#quarantined + promised > 0 ? 0 : 1;
     const request = { owner: host, leaseMs, lanes, total, quarantined };
@@ -93,10 +105,19 @@ export class Dispatcher {
   wake(): void {
     const request = this.#advancing ? undefined : this.request();
     if (request) void this.#lease(request);
-    else if (this.#advancing || this.#requests.size > 0) this.#wantsLease = true;
+    else this.#wantsLease = true;
+  }
+
+  /** Those who wait for their turn get half of the room. */
+  #takeTurns(): void {
+    if (!this.#wantsLease || this.#options.elapsed() - this.#leasedAt < TURN_MS) return;
+    const request = this.#request(half);
+    if (request) void this.#lease(request);
   }
 
   async #lease(request: LeaseRequest): Promise<void> {
+    this.#wantsLease = false;
+    this.#leasedAt = this.#options.elapsed();
     let reply: StoreReply<never> | undefined;
     try {
       reply = await this.#options.store.lease(request);
@@ -198,6 +219,7 @@ export class Dispatcher {
     while (this.#results.length > 0) {
       const results = this.#results;
       this.#results = [];
+      this.#takeTurns();
       const request = this.request();
       let reply: StoreReply<unknown> | undefined;
       try {
@@ -229,10 +251,7 @@ export class Dispatcher {
   /** What waited for the end of a call has its turn. */
   #settle(): void {
     if (this.#advancing) return;
-    if (this.#wantsLease) {
-      this.#wantsLease = false;
-      this.wake();
-    }
+    if (this.#wantsLease) this.wake();
     this.#tellIdle();
   }
 
@@ -293,6 +312,10 @@ export class Dispatcher {
     const isBusy = this.#advancing || this.#requests.size > 0 || this.#results.length > 0;
     if (this.#running.size === 0 && !isBusy) this.#idle?.();
   }
+}
+
+function half(room: number): number {
+  return Math.ceil(room / 2);
 }
 
 function handlerOf(task: LeasedTask): string {

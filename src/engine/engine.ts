@@ -112,6 +112,7 @@ export class Engine implements WorkflowEngine {
       telemetry,
       log,
       now: () => clock.now(),
+      elapsed: () => clock.monotonic(),
       pause: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
       host,
       leaseMs,

@@ -38,6 +38,7 @@ export class TaskLeasing {
       left = without(left, taken);
       rounds = taken.length > 0 ? wakeUps.hotPartitions : rounds - 1;
     }
+    if (left.total <= 0 && wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
     return tasks;
   }
 
