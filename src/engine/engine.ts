@@ -18,7 +18,7 @@ import { EndWaiters } from './end-waiters.js';
 import { explainNodes } from './explain.js';
 import type { Logger } from './logger.js';
 import { PlanCache } from './plan-cache.js';
-import { keepLeases } from './reclaimer.js';
+import { LeaseKeeper } from './reclaimer.js';
 import { Submitter } from './submitter.js';
 import type { Telemetry } from './telemetry.js';
 import { ExecutionWatches, type WatchedState } from './watches.js';
@@ -128,10 +128,11 @@ export class Engine implements WorkflowEngine {
       if (completed > 0) telemetry.slept(completed);
       return nextInMs;
     });
-    const leases = background('keeping leases', async () => {
-      await keepLeases(store, this.#dispatcher, host);
-      return leaseMs / 3;
+    const keeper = new LeaseKeeper({
+      ...{ store, dispatcher: this.#dispatcher, host, leaseMs },
+      elapsed: () => clock.monotonic(),
     });
+    const leases = background('keeping leases', () => keeper.run());
     const reconciler = background('reconciling executions', () => this.#reconcile());
     const sweeper = background('removing what is past its retention', () => this.#sweep());
     this.#archiver = new Archiver({
