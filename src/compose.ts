@@ -226,6 +226,8 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
         deadLetters: record.deadLetters,
         epoch: record.epoch,
         unfinished: (after, limit) => record.unfinished(after, limit),
+        unfinishedRows: (after, createdBefore, limit) => record.unfinishedRows(after, createdBefore, limit),
+        read: (ids) => record.read(ids),
         async plan(workflowId) {
           const found = await definition(workflowId);
           if (!found)

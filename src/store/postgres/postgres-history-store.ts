@@ -6,6 +6,7 @@ import type { WorkflowDefinition } from '../../model/definition.js';
 import type { NodeError } from '../../model/errors.js';
 import type { ExecutionId, WorkflowId } from '../../model/ids.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
+import { EXECUTION_STATES, type ExecutionState } from '../../model/states.js';
 import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../history-store.js';
 import { databaseUnavailable } from './database-fault.js';
 import { DayPartitions, leastIdAt } from './day-partitions.js';
@@ -33,6 +34,12 @@ const QUERY_TIMEOUT_MS = 10_000;
 const PROBE_MS = 2000;
 const DEFINITION_SPARED_MS = 86_400_000;
 const PENDING_PER_SWEEP = 500;
+
+interface UnfinishedRow {
+  readonly executionId: ExecutionId;
+  readonly state: ExecutionState;
+  readonly revision: number;
+}
 
 /** Connects, migrates and answers the record in PostgreSQL. */
 export async function openPostgresHistory(options: PostgresHistoryOptions): Promise<PostgresHistoryStore> {
@@ -159,6 +166,25 @@ export class PostgresHistoryStore implements HistoryStore {
         [after ?? leastIdAt(0), limit],
       );
       return rows.map(({ record }) => decodeRecord(record));
+    });
+  }
+
+  /** Which executions are unfinished, by id, of those that were created before an instant. */
+  unfinishedRows(
+    after: ExecutionId | undefined,
+    createdBefore: number,
+    limit: number,
+  ): Promise<readonly UnfinishedRow[]> {
+    return this.#guard(async () => {
+      const { rows } = await this.#pool.query<{ id: string; state: number; revision: string }>(
+        'SELECT execution_id AS id, state, revision FROM unfinished WHERE execution_id > $1 AND execution_id < $2 ORDER BY execution_id LIMIT $3',
+        [after ?? leastIdAt(0), leastIdAt(Math.max(0, createdBefore)), limit],
+      );
+      return rows.map(({ id, state, revision }) => ({
+        executionId: id as ExecutionId,
+        state: EXECUTION_STATES[state] ?? 'pending',
+        revision: Number(revision),
+      }));
     });
   }
 

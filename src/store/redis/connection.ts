@@ -7,8 +7,10 @@ type RedisOptions = Omit<LibraryOptions, 'replyMapping'>;
 export interface ConnectionOptions {
   /** redis:// or rediss:// (TLS), `?cluster=true`, `?ca=FILE`; several, comma-separated, are nodes of one cluster. */
   readonly url: string;
-  /** Bound of one command: a server that went half-open is given up after it. */
+  /** Bound of one command. */
   readonly commandTimeoutMs: number;
+  /** A connection on which nothing comes for so long, though an answer is due, is given up: its server went half-open, or is frozen. */
+  readonly silenceTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly retryMs: number;
   readonly name: string;
@@ -25,6 +27,8 @@ export interface RedisConnection {
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<void>;
   /** Each server that holds keys. */
   masters(): readonly CommandCaller[];
+  /** Finds out whether the listener still hears: where it does not, it connects anew. */
+  probeListener(): void;
   connect(): Promise<void>;
   close(): Promise<void>;
 }
@@ -72,6 +76,7 @@ export function openConnection(options: ConnectionOptions): RedisConnection {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     commandTimeout: options.commandTimeoutMs,
+    socketTimeout: options.silenceTimeoutMs,
     connectTimeout: options.connectTimeoutMs,
     retryStrategy: () => options.retryMs,
     connectionName: options.name,
@@ -133,6 +138,10 @@ class Connection implements RedisConnection {
   async subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
     this.#listener.on('messageBuffer', (_channel: Buffer, message: Buffer) => listener(message));
     await this.#listener.subscribe(channel);
+  }
+
+  probeListener(): void {
+    if (this.#listener.status === 'ready') this.#listener.ping().catch(() => undefined);
   }
 
   masters(): readonly CommandCaller[] {

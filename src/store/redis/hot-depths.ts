@@ -1,5 +1,8 @@
 import { MillraceError } from '../../model/errors.js';
 
+/** Share of the bound from which on what the record has leaves at once, without its grace. */
+const PRESSED = 0.5;
+
 /** How much the partitions hold: as the last sweep found it, and what this host has added since. */
 export class HotDepths {
   readonly #options: { readonly maxBytes: number; readonly isShortOfMemory: () => boolean };
@@ -29,11 +32,21 @@ export class HotDepths {
     if (depth) this.#depths[partition] = { ...depth, unfinished: depth.unfinished + executions };
   }
 
+  /** Whether there is so much that room must be made. */
+  get isPressed(): boolean {
+    return this.#bytes() >= this.#options.maxBytes * PRESSED || this.#options.isShortOfMemory();
+  }
+
+  #bytes(): number {
+    let bytes = 0;
+    for (const depth of this.#depths) bytes += depth.bytes;
+    return bytes;
+  }
+
   /** Throws OVERLOADED where the hot store has no room for another submission. */
   refuseWhenFull(): void {
     const { maxBytes, isShortOfMemory } = this.#options;
-    let bytes = 0;
-    for (const depth of this.#depths) bytes += depth.bytes;
+    const bytes = this.#bytes();
     if (bytes < maxBytes && !isShortOfMemory()) return;
     const message =
       bytes >= maxBytes

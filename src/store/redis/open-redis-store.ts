@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../../model/clock.js';
 import type { WorkflowDefinition } from '../../model/definition.js';
 import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
-import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
 import type { HostInfo } from '../host-registry.js';
 import type { StateStore } from '../state-store.js';
@@ -9,6 +8,7 @@ import { openConnection, type RedisConnection } from './connection.js';
 import { type EpochRecord, joinStore } from './epoch.js';
 import { PartitionClient } from './partition-client.js';
 import { unpackFromLua } from './plan-wire.js';
+import { RecordComparison, type RecordComparisonOptions } from './record-comparison.js';
 import { RedisHostRegistry } from './redis-host-registry.js';
 import { RedisStateStore } from './redis-state-store.js';
 import { checkLayout, checkServer, durabilityOf, readServerFacts, type ServerFacts } from './start-checks.js';
@@ -40,8 +40,7 @@ export interface RedisStoreOptions {
     readonly deadLetters: DeadLetterRecord;
     readonly epoch: EpochRecord;
     unfinished(after: ExecutionId | undefined, limit: number): Promise<readonly ExecutionSnapshot[]>;
-    plan(workflowId: WorkflowId): Promise<Plan>;
-  };
+  } & RecordComparisonOptions['record'];
   readonly log: (
     level: 'info' | 'warn' | 'error',
     message: string,
@@ -65,9 +64,18 @@ export interface OpenRedisStore {
 const WINDOW = 256;
 const FAN_OUT_CHUNK = 256;
 const MAX_FAILURES_KEPT = 50;
-const SWEEP_MS = 1000;
+const MOST_SWEEP_MS = 1000;
+const LEAST_SWEEP_MS = 100;
+/**
+ * Sweeps, and with them signs of life, within one lease; and the share of a lease after which a silent host counts as dead. A lease is
+ * extended at each third of it, so it runs out two thirds after its owner's death at the earliest. By then the silence must have been
+ * noticed (one sweep) and must be long enough: 1/6 + 2/5 < 2/3.
+ */
+const SWEEPS_PER_LEASE = 6;
+const DEAD_AFTER = 0.4;
 const RETRY_MS = 200;
-const COMMAND_TIMEOUT_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 5000;
+const SILENCE_TIMEOUT_MS = 4000;
 const CONNECT_TIMEOUT_MS = 5000;
 /** Share of maxmemory from which on no submission is taken. */
 const MEMORY_BOUND = 0.85;
@@ -77,6 +85,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<OpenRe
   const connection = openConnection({
     url: options.url,
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    silenceTimeoutMs: SILENCE_TIMEOUT_MS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     retryMs: RETRY_MS,
     name: options.host,
@@ -98,6 +107,7 @@ class RedisHost implements OpenRedisStore {
   readonly #client: PartitionClient;
   readonly #adopted = new Set<string>();
   readonly #unservedSince = new Map<string, number>();
+  readonly #comparison: RecordComparison;
   #handlers: readonly string[] = [];
   #facts: readonly ServerFacts[] = [];
   #lost = false;
@@ -126,6 +136,7 @@ class RedisHost implements OpenRedisStore {
       client: this.#client,
       self: () => ({ ...options.self(), host }),
       goneAfterMs: options.leaseMs,
+      deadAfterMs: options.leaseMs * DEAD_AFTER,
       now: () => clock.now(),
     });
     this.store = new RedisStateStore({
@@ -145,8 +156,17 @@ class RedisHost implements OpenRedisStore {
       handlers: () => this.#handlers,
       isAlive: (other) => this.registry.isAlive(other),
       deadLetters: record.deadLetters,
+      compareRecord: () => this.#comparison.run(),
       isShortOfMemory: () => this.#facts.some(isShort),
       ...(options.waitReplicas > 0 && { replicated: () => this.#replicated() }),
+    });
+    this.#comparison = new RecordComparison({
+      client: this.#client,
+      clock,
+      host,
+      record,
+      revisions: (ids) => this.store.revisions(ids),
+      restore: async (commands) => (await this.store.restore(commands)).outcomes,
     });
     this.store.onForeignLane = (lane) => this.#onForeignLane(lane);
   }
@@ -271,7 +291,9 @@ class RedisHost implements OpenRedisStore {
 
   #schedule(): void {
     if (this.#closed) return;
-    this.#sweeper = this.#options.clock.after(SWEEP_MS, () => {
+    const { clock, leaseMs } = this.#options;
+    const sweepMs = Math.max(LEAST_SWEEP_MS, Math.min(MOST_SWEEP_MS, leaseMs / SWEEPS_PER_LEASE));
+    this.#sweeper = clock.after(sweepMs, () => {
       this.#sweeping = this.#sweep().finally(() => this.#schedule());
     });
   }
@@ -281,6 +303,7 @@ class RedisHost implements OpenRedisStore {
       if (this.#away && this.#connection.isReady()) await this.#onReturn();
       if (!this.#connection.isReady()) return;
       if (this.#lost) await this.#rejoin();
+      this.#connection.probeListener();
       await this.registry.beat();
       const served = this.registry.handlers();
       for (const handler of [...this.#adopted]) if (served.has(handler)) this.#forsake(handler);

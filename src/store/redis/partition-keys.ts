@@ -72,8 +72,10 @@ export class PartitionKeys {
   }
 }
 
-/** What is shared by all partitions: epoch, number of partitions, format; and the hosts. */
+/** What is shared by all partitions: epoch, number of partitions, format, how far the record was compared; and the hosts. */
 export const STORE_KEY = 'mr:{store}:meta';
+/** The host that compares the record with the hot store now. */
+export const COMPARING_KEY = 'mr:{store}:comparing';
 export const HOSTS_KEY = 'mr:{hosts}:living';
 /** Host → number, and number → host: rows of nodes hold the number. */
 export const HOST_NUMBERS_KEY = 'mr:{hosts}:numbers';

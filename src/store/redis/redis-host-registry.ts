@@ -6,8 +6,10 @@ export interface RedisHostRegistryOptions {
   readonly client: Pick<PartitionClient, 'command'>;
   /** What this host says of itself. */
   readonly self: () => Omit<HostInfo, 'lastSeenAt'>;
-  /** A host that was not seen for so long is gone. */
+  /** A host that was not seen for so long is shown no more. */
   readonly goneAfterMs: number;
+  /** A host that was not seen for so long is dead, if a lease of it has run out. */
+  readonly deadAfterMs: number;
   readonly now: () => number;
 }
 
@@ -68,7 +70,7 @@ export class RedisHostRegistry implements HostRegistry {
 
   isAlive(host: string): boolean {
     const known = this.#seen.get(host);
-    return known !== undefined && this.#options.now() - known.at <= this.#options.goneAfterMs;
+    return known !== undefined && this.#options.now() - known.at <= this.#options.deadAfterMs;
   }
 
   /** User handlers that some living host has. */

@@ -12,6 +12,7 @@ before(async () => {
   connection = openConnection({
     url: server.url,
     commandTimeoutMs: 30_000,
+    silenceTimeoutMs: 30_000,
     connectTimeoutMs: 5000,
     retryMs: 100,
     name: 'test',

@@ -135,8 +135,14 @@ export class RedisStateStore implements StateStore {
     return this.#rebuilding.restore(commands);
   }
 
-  reconcile(): Promise<number> {
-    return this.#rebuilding.reconcile();
+  async reconcile(): Promise<number> {
+    const repaired = await this.#rebuilding.reconcile();
+    return repaired + ((await this.#context.options.compareRecord?.()) ?? 0);
+  }
+
+  /** Revisions of executions that are here. */
+  async revisions(ids: readonly ExecutionId[]): Promise<readonly (number | undefined)[]> {
+    return (await this.#context.reader.heads(ids)).map((found) => found?.head.revision);
   }
 
   async read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {

@@ -42,6 +42,8 @@ export interface RedisStateStoreOptions {
   /** Whether a host is known to be alive: then a lease of it that ran out is not a death. */
   readonly isAlive: (host: string) => boolean;
   readonly deadLetters: DeadLetterRecord;
+  /** Brings back running executions that only the record still knows; answers how many there were. */
+  readonly compareRecord?: (() => Promise<number>) | undefined;
   /** Whether Redis itself is short of memory. */
   readonly isShortOfMemory: () => boolean;
   /** Waits until replicas have what was written; undefined: none are asked for. */

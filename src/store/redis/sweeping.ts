@@ -32,8 +32,9 @@ export class Sweeping {
 
   /** Answers how much the record has to learn. */
   async #sweepPartition(partition: number): Promise<number> {
-    const { client, depths, wakeUps } = this.#context;
-    const args = [LEAVING_PER_SWEEP, STALLED_FAN_OUT_MS];
+    const { client, depths, options, wakeUps } = this.#context;
+    const earlyMs = depths.isPressed ? options.graceMs : 0;
+    const args = [LEAVING_PER_SWEEP, earlyMs, STALLED_FAN_OUT_MS];
     const reply = await client.call('sweep', partition, args);
     const [lanes, timer, pending, running, waiting, bytes, stalled] = reply.outcomes as [
       Buffer[],

@@ -20,13 +20,16 @@ if mode == 'restore' and present and present.revision >= expected or mode == 'ex
 end
 if not present then
   if body == '' and redis.call('HEXISTS', DEFINITIONS, workflow) == 0 then return redis.error_reply('DEFINITION 1') end
-  if redis.call('HINCRBY', DEFINITIONS, workflow, 1) == 1 then redis.call('SET', PREFIX .. 'w:' .. workflow, body) end
+  if redis.call('HINCRBY', DEFINITIONS, workflow, 1) == 1 then
+    redis.call('SET', PREFIX .. 'w:' .. workflow, body)
+    counts.bytes = counts.bytes + #body
+  end
   redis.call('SADD', LIVE, id)
 else
   counts.ready = counts.ready - present.ready
   counts.leased = counts.leased - present.leased
   counts.delayed = counts.delayed - present.delayed
-  counts.bytes = counts.bytes - present.bytes - redis.call('HSTRLEN', present.y, 'p')
+  counts.bytes = counts.bytes - row_bytes(present) - present.bytes - redis.call('HSTRLEN', present.y, 'p')
   if present.state == EXECUTION.pending then counts.pending = counts.pending - 1 end
   if present.state == EXECUTION.running then counts.running = counts.running - 1 end
   redis.call('ZREM', TIMERS, id .. ' -1')
@@ -54,7 +57,7 @@ for _ = 1, number_argument() do
 end
 counts.ready = counts.ready + e.ready
 counts.delayed = counts.delayed + e.delayed
-counts.bytes = counts.bytes + e.bytes + redis.call('HSTRLEN', e.y, 'p')
+counts.bytes = counts.bytes + row_bytes(e) + e.bytes + redis.call('HSTRLEN', e.y, 'p')
 if e.state == EXECUTION.pending then counts.pending = counts.pending + 1 end
 if e.state == EXECUTION.running then
   counts.running = counts.running + 1

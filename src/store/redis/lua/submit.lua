@@ -35,12 +35,13 @@ local function create(id, definition, nodes, created, params)
   e.nodes, e.unsatisfied, e.created = nodes, nodes, created
   if redis.call('HINCRBY', DEFINITIONS, definition.workflow, 1) == 1 then
     redis.call('SET', PREFIX .. 'w:' .. definition.workflow, definition.body)
+    counts.bytes = counts.bytes + #definition.body
   end
   redis.call('HSET', e.x, 'w', definition.workflow)
   redis.call('HSET', e.y, 'p', params)
   redis.call('SADD', LIVE, id)
   counts.pending = counts.pending + 1
-  counts.bytes = counts.bytes + #params
+  counts.bytes = counts.bytes + row_bytes(e) + #params
   touch(e)
   note(e)
   return e

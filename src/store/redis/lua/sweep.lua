@@ -1,12 +1,12 @@
 -- What a host asks of a partition each second: it covers messages that were lost, and lets go of what may leave.
 --
--- Arguments: most to let go, fan-outs that stood still since this long (ms).
+-- Arguments: most to let go, how long before its time (ms), fan-outs that stood still since this long (ms).
 -- Outcomes: {lanes flat, next timer or -1, pending, running, outbox, bytes, stalled fan-outs}. Cost: O(lanes + most).
 --- include partition
 --- include execution
 --- include lanes
 --- include settle
-local most, stalled_ms = number_argument(), number_argument()
+local most, early_ms, stalled_ms = number_argument(), number_argument(), number_argument()
 
 local function let_go(id)
   redis.call('ZREM', LEAVING, id)
@@ -14,16 +14,17 @@ local function let_go(id)
   if not e or e.state == EXECUTION.running or redis.call('ZSCORE', OUTBOX, id) then return end
   if redis.call('HINCRBY', DEFINITIONS, e.workflow, -1) <= 0 then
     redis.call('HDEL', DEFINITIONS, e.workflow)
+    counts.bytes = counts.bytes - redis.call('STRLEN', PREFIX .. 'w:' .. e.workflow)
     redis.call('UNLINK', PREFIX .. 'w:' .. e.workflow)
   end
   if e.state == EXECUTION.pending then counts.pending = counts.pending - 1 end
-  counts.bytes = counts.bytes - e.bytes - redis.call('HSTRLEN', e.y, 'p')
+  counts.bytes = counts.bytes - row_bytes(e) - e.bytes - redis.call('HSTRLEN', e.y, 'p')
   redis.call('UNLINK', e.x, e.y)
   redis.call('SREM', LIVE, id)
   executions[id] = false
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now, 'LIMIT', 0, most)) do let_go(id) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEAVING, '-inf', now + early_ms, 'LIMIT', 0, most)) do let_go(id) end
 local lanes = redis.call('HGETALL', LANES)
 local open = {}
 for at = 1, #lanes, 2 do

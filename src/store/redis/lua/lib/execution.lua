@@ -102,6 +102,11 @@ local function save(e)
   e.nodes_changed = {}
 end
 
+-- Memory that an execution takes apart from its payloads, about: 1.1 KB with five nodes.
+local function row_bytes(e)
+  return 600 + 100 * e.nodes
+end
+
 -- The record has something to learn; where it has already, the place in the line stays.
 local function note(e)
   redis.call('ZADD', OUTBOX, 'NX', now, e.id)
