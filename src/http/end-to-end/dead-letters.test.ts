@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type DeadLetterEntry, EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
+import type { DeadLetterEntry } from '../../testing/engine-calls.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 
 const DLQ = '/api/v1/admin/dlq';
 const FAILS_ONCE = { max_attempts: 1 };
