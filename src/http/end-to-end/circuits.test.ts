@@ -1,33 +1,28 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { EngineFixture } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 import { answering, HttpService } from '../../testing/http-service.js';
 import { poll } from '../../testing/poll.js';
-import { STORE_KINDS, type StoreServers, startStoreServers } from '../../testing/store-servers.js';
 
 const CIRCUITS = '/api/v1/admin/circuits';
 const THRESHOLD = 3;
 const AN_HOUR_MS = 3_600_000;
 
-for (const kind of STORE_KINDS) {
-  describe(`circuits (${kind})`, { concurrency: false }, () => {
-    let servers: StoreServers;
+for (const setup of SETUPS.filter(({ backend }) => backend === 'uws')) {
+  describe(`circuits (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     let service: HttpService;
     before(async () => {
-      servers = await startStoreServers(kind);
       service = await HttpService.start();
       const settings = {
-        ...servers.settings,
         CIRCUIT_BREAKER_FAILURE_THRESHOLD: String(THRESHOLD),
         CIRCUIT_BREAKER_RESET_TIMEOUT_SECONDS: '3600',
       };
-      engine = await EngineFixture.start({ backend: 'uws', settings });
+      engine = await EngineFixture.start({ setup, settings });
     });
     after(async () => {
       await engine.close();
       service.close();
-      await servers.stop();
     });
     afterEach(() => {
       service.answer = answering(200);

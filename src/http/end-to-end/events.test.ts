@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 import { EventStream, type StreamEvent } from '../../testing/event-stream.js';
 
 const isEnd = ({ name }: StreamEvent) => name === 'end';
@@ -25,11 +25,11 @@ function stateAfter(events: readonly StreamEvent[]): { status: string; nodes: Re
   return state;
 }
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`events of an execution (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS.filter(({ store }) => store === 'embedded')) {
+  describe(`events of an execution (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend, settings: { EVENTS_INTERVAL_MS: '50' } });
+      engine = await EngineFixture.start({ setup, settings: { EVENTS_INTERVAL_MS: '50' } });
     });
     after(() => engine.close());
 
@@ -132,7 +132,7 @@ for (const backend of HTTP_BACKENDS) {
     });
 
     test('end without an end event when the engine stops, for the client to come back elsewhere', async (t) => {
-      const stopping = await EngineFixture.start({ backend });
+      const stopping = await EngineFixture.start({ setup });
       t.after(() => stopping.close());
       const id = await stopping.submit([{ id: 'a', handler: 'echo' }]);
       const stream = await EventStream.open(`${stopping.url}/api/v1/workflow/${id}/events`);

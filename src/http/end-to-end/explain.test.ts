@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { EngineFixture, HTTP_BACKENDS } from '../../testing/engine-fixture.js';
+import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
 import { poll } from '../../testing/poll.js';
 
-for (const backend of HTTP_BACKENDS) {
-  describe(`why nodes are not done (${backend})`, { concurrency: false }, () => {
+for (const setup of SETUPS.filter(({ store }) => store === 'embedded')) {
+  describe(`why nodes are not done (${setup.name})`, { concurrency: false }, () => {
     let engine: EngineFixture;
     before(async () => {
-      engine = await EngineFixture.start({ backend, settings: { QUEUES: 'default:1' } });
+      engine = await EngineFixture.start({ setup, settings: { QUEUES: 'default:1' } });
     });
     after(() => engine.close());
 
