@@ -6,6 +6,7 @@ import { createExecutionIdSource, type ExecutionIdSource } from '../model/ids.js
 import type { StateStore, StoreReply } from '../store/state-store.js';
 import { Batcher } from './batcher.js';
 import type { Dispatcher } from './dispatcher.js';
+import { PartitionTurn } from './partition-turn.js';
 import type { Telemetry } from './telemetry.js';
 import type { Submission, Submitted } from './workflow-engine.js';
 
@@ -28,7 +29,7 @@ export class Submitter {
   readonly #ids: ExecutionIdSource;
   readonly #submits: Batcher<SubmitCommand, SubmitOutcome>;
   readonly #starts: Batcher<StartCommand, StartOutcome>;
-  #partition = 0;
+  readonly #turn: PartitionTurn;
   /** Submissions that the store does not count yet. */
   #underWay = 0;
 
@@ -39,6 +40,7 @@ export class Submitter {
       () => clock.now(),
       (count) => clock.randomBytes(count),
     );
+    this.#turn = new PartitionTurn(clock, options.partitions);
     this.#submits = new Batcher({
       clock,
       maxItems: MAX_BATCH,
@@ -94,16 +96,15 @@ export class Submitter {
     };
   }
 
-  /** A key and its execution lie in one partition, whichever host takes the key; else a batch goes to one, in turn. */
+  /** A key and its execution lie in one partition, whichever host takes the key. */
   #partitionOf(idempotency: Submission['idempotency']): number {
-    if (!idempotency) return this.#partition;
+    if (!idempotency) return this.#turn.next();
     const digest = createHash('sha256').update(`${idempotency.client}\0${idempotency.key}`).digest();
     return digest.readUInt32BE(0) % this.#options.partitions;
   }
 
   async #submitBatch(commands: readonly SubmitCommand[]): Promise<StoreReply<SubmitOutcome>> {
-    const { clock, store, telemetry, partitions } = this.#options;
-    this.#partition = (this.#partition + 1) % partitions;
+    const { clock, store, telemetry } = this.#options;
     const begun = clock.monotonic();
     const reply = await this.#leasing((request) => store.submit(commands, request)).finally(() => {
       this.#underWay -= commands.length;
