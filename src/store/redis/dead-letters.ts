@@ -67,7 +67,7 @@ export class DeadLetters {
     if (!lettersOf(hot).some((letter) => letter.id === id)) return 'not_found';
     const args = [1, key.executionId, key.node];
     const { outcomes } = await client.call('forget-letter', partition, args, [key.executionId]);
-    wakeUps.tell([{ kind: 'outbox' }]);
+    wakeUps.outboxGrew(partition);
     return Number(outcomes[0]) === 1 ? 'deleted' : 'not_found';
   }
 }

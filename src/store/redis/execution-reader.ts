@@ -16,8 +16,9 @@ import {
 
 const NO_PAYLOADS: Fields = new Map();
 /** An execution of more nodes or bytes is read in pages. */
-const MAX_WHOLE_NODES = 400;
-const MAX_WHOLE_BYTES = 512 << 10;
+export const MAX_WHOLE_NODES = 400;
+export const MAX_WHOLE_BYTES = 512 << 10;
+const READ_PER_CALL = 32;
 const PAGE_NODES = 200;
 const PAGE_PAYLOADS = 32;
 
@@ -48,8 +49,10 @@ export class ExecutionReader {
     const found = new Map<ExecutionId, HotExecution>();
     await Promise.all(
       [...byPartition].map(async ([partition, group]) => {
-        for (let at = 0; at < group.length; at += 32) {
-          await this.#readGroup(partition, group.slice(at, at + 32), found);
+        for (let at = 0; at < group.length; at += READ_PER_CALL) {
+          for (const each of await this.#readGroup(partition, group.slice(at, at + READ_PER_CALL))) {
+            if (each) found.set(each.snapshot.executionId, each);
+          }
         }
       }),
     );
@@ -104,23 +107,31 @@ export class ExecutionReader {
   async #readGroup(
     partition: number,
     ids: readonly ExecutionId[],
-    found: Map<ExecutionId, HotExecution>,
-  ): Promise<void> {
+  ): Promise<readonly (HotExecution | undefined)[]> {
     const { client } = this.#options;
-    if (partition >= client.partitions) return;
+    if (partition >= client.partitions) return [];
     const args = [MAX_WHOLE_NODES, MAX_WHOLE_BYTES, ids.length, ...ids];
     const { outcomes } = await client.call('read', partition, args, ids);
-    for (const [index, outcome] of (outcomes as Buffer[][]).entries()) {
-      const executionId = ids[index];
-      const [head, workflow, rows, payloads] = outcome as [Buffer?, Buffer?, Buffer[]?, Buffer[]?];
-      if (!executionId || !head) continue;
+    return this.decodeAll(partition, ids, outcomes);
+  }
+
+  /** `wholes`: of each execution what lib/reading.lua answers. Large ones are read in pages. */
+  async decodeAll(
+    partition: number,
+    ids: readonly ExecutionId[],
+    wholes: readonly unknown[],
+  ): Promise<readonly (HotExecution | undefined)[]> {
+    const decoded: (HotExecution | undefined)[] = [];
+    for (const [index, executionId] of ids.entries()) {
+      const [head, workflow, rows, payloads] = wholes[index] as [Buffer?, Buffer?, Buffer[]?, Buffer[]?];
       const identity = { executionId, workflowId: String(workflow) as WorkflowId };
       const execution =
-        rows && payloads
+        rows && payloads && head
           ? { ...identity, head: decodeHead(head), rows: fieldsOf(rows), payloads: fieldsOf(payloads) }
-          : await this.#readInPages(partition, identity);
-      if (execution) found.set(executionId, await this.#decode(partition, execution));
+          : head && (await this.#readInPages(partition, identity));
+      decoded.push(execution && (await this.#decode(partition, execution)));
     }
+    return decoded;
   }
 
   /** Not at one instant: a node may have gone on while the others were read. An ended execution does not change. */

@@ -140,7 +140,7 @@ export class Rebuilding {
     const partition = partitionOf(options.snapshot.executionId);
     wakeUps.timerSet(partition, reply.now, 0);
     wakeUps.afterCall(partition, reply);
-    if (options.notes) wakeUps.tell([{ kind: 'outbox' }]);
+    if (options.notes) wakeUps.outboxGrew(partition);
     return true;
   }
 }

@@ -228,7 +228,7 @@ export class RedisStateStore implements StateStore {
   onSignals(listener: (signals: readonly StoreSignal[]) => void): void {
     const { wakeUps } = this.#context;
     wakeUps.listen(listener);
-    wakeUps.warmAll();
+    wakeUps.suspectAll();
     wakeUps.tell([{ kind: 'ready' }, { kind: 'outbox' }]);
   }
 
@@ -249,7 +249,7 @@ export class RedisStateStore implements StateStore {
   onReturn(): void {
     const { wakeUps } = this.#context;
     this.#keeping.holdReclaim();
-    wakeUps.warmAll();
+    wakeUps.suspectAll();
     wakeUps.forgetTimers();
     wakeUps.tell([{ kind: 'ready' }, { kind: 'timer', inMs: 0 }, { kind: 'outbox' }]);
   }

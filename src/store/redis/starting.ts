@@ -54,7 +54,7 @@ export class Starting {
         wakeUps.armed(partition, reply, plan);
         await this.#fanOuts.goOnFrom(item.executionId, plan, -1);
       }
-      wakeUps.tell([{ kind: 'outbox' }]);
+      wakeUps.outboxGrew(partition);
       return reply;
     });
     return { outcomes, tasks, durable: this.#context.durable() };
@@ -62,14 +62,24 @@ export class Starting {
 
   /** Plans of executions that are here. */
   async #plansOf(ids: readonly ExecutionId[]): Promise<Map<ExecutionId, Plan>> {
-    const plans = new Map<ExecutionId, Plan>();
-    const heads = await this.#context.reader.heads(ids);
+    const { accepted, plans, reader } = this.#context;
+    const found = new Map<ExecutionId, Plan>();
+    const unknown: ExecutionId[] = [];
+    for (const id of ids) {
+      const workflowId = accepted.get(id);
+      const plan = workflowId && plans.peek(workflowId);
+      accepted.delete(id);
+      if (plan) found.set(id, plan);
+      else unknown.push(id);
+    }
+    if (unknown.length === 0) return found;
+    const heads = await reader.heads(unknown);
     await Promise.all(
-      ids.map(async (id, index) => {
+      unknown.map(async (id, index) => {
         const head = heads[index];
-        if (head) plans.set(id, await this.#context.plans.get(head.workflowId, partitionOf(id)));
+        if (head) found.set(id, await plans.get(head.workflowId, partitionOf(id)));
       }),
     );
-    return plans;
+    return found;
   }
 }

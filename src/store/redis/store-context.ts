@@ -1,5 +1,6 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../model/clock.js';
-import type { HostId } from '../../model/ids.js';
+import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
 import type { DeadLetter } from '../../model/snapshot.js';
 import type { DeadLetterQuery } from '../state-store.js';
 import { ExecutionReader } from './execution-reader.js';
@@ -52,6 +53,8 @@ export interface RedisStateStoreOptions {
   readonly ignoresIdleTime?: boolean;
 }
 
+const ACCEPTED_KNOWN = 20_000;
+
 /** What the verbs of one store share. */
 export interface StoreContext {
   readonly options: RedisStateStoreOptions;
@@ -63,6 +66,8 @@ export interface StoreContext {
   readonly held: HeldLeases;
   readonly wakeUps: WakeUps;
   readonly depths: HotDepths;
+  /** Workflows of executions that this host has lately accepted and nobody has triggered yet, so that a trigger need not ask. */
+  readonly accepted: LRUCache<ExecutionId, WorkflowId>;
   /** Resolves when replicas have what was written until now. */
   durable(): Promise<void>;
 }
@@ -80,7 +85,8 @@ export function createStoreContext(options: RedisStateStoreOptions): StoreContex
     hosts,
     reader: new ExecutionReader({ client, plans, hosts }),
     held,
-    wakeUps: new WakeUps(client.partitions, held),
+    wakeUps: new WakeUps(client.partitions, held, () => options.clock.monotonic()),
+    accepted: new LRUCache({ max: ACCEPTED_KNOWN }),
     depths: new HotDepths(client.partitions, options),
     durable() {
       const durable = options.replicated?.() ?? Promise.resolve();

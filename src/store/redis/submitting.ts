@@ -33,7 +33,7 @@ export class Submitting {
   }
 
   async submit(commands: readonly SubmitCommand[], lease?: LeaseRequest): Promise<StoreReply<SubmitOutcome>> {
-    const { client, depths, wakeUps, wires } = this.#context;
+    const { accepted, client, depths, wakeUps, wires } = this.#context;
     depths.refuseWhenFull();
     const outcomes: SubmitOutcome[] = [];
     const batches = partitionBatches(commands, {
@@ -50,13 +50,17 @@ export class Submitting {
         const place = items[at];
         if (place) outcomes[place.index] = submitOutcome(outcome as unknown[]);
       }
-      const accepted = items.filter((item) => outcomes[item.index]?.kind === 'accepted');
-      depths.accepted(partition, accepted.length);
-      for (const { item } of accepted) {
-        if (item.trigger) wakeUps.armed(partition, reply, item.plan);
-        if (item.trigger) await this.#fanOuts.goOnFrom(item.executionId, item.plan, -1);
+      const taken = items.filter((item) => outcomes[item.index]?.kind === 'accepted');
+      depths.accepted(partition, taken.length);
+      for (const { item } of taken) {
+        if (!item.trigger) {
+          accepted.set(item.executionId, item.plan.workflowId);
+          continue;
+        }
+        wakeUps.armed(partition, reply, item.plan);
+        await this.#fanOuts.goOnFrom(item.executionId, item.plan, -1);
       }
-      wakeUps.tell([{ kind: 'outbox' }]);
+      wakeUps.outboxGrew(partition);
       return reply;
     });
     return { outcomes, tasks, durable: this.#context.durable() };

@@ -1,4 +1,3 @@
-import type { StoreSignal } from '../../model/commands.js';
 import type { FanOuts } from './fan-outs.js';
 import { eachPartition } from './partition-batches.js';
 import type { StoreContext } from './store-context.js';
@@ -20,18 +19,11 @@ export class Sweeping {
 
   async sweep(): Promise<void> {
     const { client, wakeUps } = this.#context;
-    let outbox = 0;
-    await eachPartition(client.partitions, async (partition) => {
-      outbox += await this.#sweepPartition(partition);
-    });
-    const signals: StoreSignal[] = [];
-    if (wakeUps.hotPartitions > 0) signals.push({ kind: 'ready' });
-    if (outbox > 0) signals.push({ kind: 'outbox' });
-    wakeUps.tell(signals);
+    await eachPartition(client.partitions, (partition) => this.#sweepPartition(partition));
+    if (wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
   }
 
-  /** Answers how much the record has to learn. */
-  async #sweepPartition(partition: number): Promise<number> {
+  async #sweepPartition(partition: number): Promise<void> {
     const { client, depths, options, wakeUps } = this.#context;
     const earlyMs = depths.isPressed ? options.graceMs : 0;
     const args = [LEAVING_PER_SWEEP, earlyMs, STALLED_FAN_OUT_MS];
@@ -49,8 +41,8 @@ export class Sweeping {
     if (timerAt >= 0 && timerAt < wakeUps.timerOf(partition)) {
       wakeUps.timerSet(partition, timerAt, timerAt - reply.now);
     }
+    if (Number(waiting) > 0) wakeUps.outboxGrew(partition);
     for (const member of stalled as Buffer[]) await this.#fanOuts.goOnWithStalled(partition, String(member));
-    return Number(waiting);
   }
 
   /** A lane has unread entries: it is leased from if it is this host's. */

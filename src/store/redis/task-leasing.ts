@@ -8,8 +8,6 @@ import type { StoreContext } from './store-context.js';
 const MAX_TASKS = 64;
 /** Inputs of executions with more bytes of outputs are read apart from the lease. */
 const PAGE_BYTES = 256 << 10;
-/** Partitions that one lease asks at once. */
-const LEASE_WIDTH = 8;
 
 /** Hands tasks to this host, in a call of their own or along with another verb. */
 export class TaskLeasing {
@@ -22,21 +20,23 @@ export class TaskLeasing {
 
   async lease(request: LeaseRequest): Promise<readonly LeasedTask[]> {
     const { hosts, wakeUps } = this.#context;
+    const { turns } = wakeUps;
     const tasks: LeasedTask[] = [];
     await hosts.learn([request.owner]);
     let left = request;
-    // As long as something is found, and then once more with each partition first in turn.
-    let rounds = wakeUps.hotPartitions;
-    while (left.total > 0 && wakeUps.hotPartitions > 0 && rounds > 0) {
-      const partitions = wakeUps.nextHot(Math.min(LEASE_WIDTH, left.total));
+    // As long as something is found, and then until each partition has had its turn.
+    let rounds = turns.size;
+    while (left.total > 0 && turns.size > 0 && rounds > 0) {
+      const partitions = turns.current(left.total, MAX_TASKS).slice(0, left.total);
       const shares = shareOut(left, partitions.length, rounds);
       const replies = await Promise.all(
         partitions.map((partition, index) => this.#leaseFrom(partition, shares[index] as LeaseRequest)),
       );
       const taken = replies.flat();
+      for (const [at, partition] of partitions.entries()) if (!replies[at]?.length) turns.pass(partition);
       tasks.push(...taken);
       left = without(left, taken);
-      rounds = taken.length > 0 ? wakeUps.hotPartitions : rounds - 1;
+      rounds = taken.length > 0 ? turns.size : rounds - 1;
     }
     if (left.total <= 0 && wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
     return tasks;
@@ -48,24 +48,47 @@ export class TaskLeasing {
     return this.#takeReply(partition, (leasing) => client.call('lease', partition, leasing), request);
   }
 
-  /** Makes the calls of a batch together; the room of the request is shared out among them, and what no call took is asked of
-   * other partitions by the `ready` signal. */
+  /**
+   * Makes the calls of a batch together. The room of the request is shared out among them or, while partitions wait for their turn,
+   * among those that have it, which are asked beside the batch where it does not call them. What no call took is asked for by the
+   * `ready` signal.
+   */
   async along<B extends { readonly partition: number }>(
     batches: readonly B[],
     request: LeaseRequest | undefined,
     call: (batch: B, leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
   ): Promise<readonly LeasedTask[]> {
     const { hosts, wakeUps } = this.#context;
-    const shares = request && shareOut(request, batches.length, this.#turn);
     if (request) await hosts.learn([request.owner]);
-    const tasks = await Promise.all(
-      batches.map((batch, index) =>
-        this.#takeReply(batch.partition, (leasing) => call(batch, leasing), shares?.[index]),
-      ),
+    const { leasing, beside } = this.#places(batches, request);
+    const shares = request && shareOut(request, leasing.size + beside.length, this.#turn);
+    let next = 0;
+    const calls = batches.map((batch) => {
+      const share = leasing.has(batch) ? shares?.[next++] : undefined;
+      return this.#takeReply(batch.partition, (terms) => call(batch, terms), share);
+    });
+    const others = beside.map((partition) =>
+      // What cannot be leased now is leased later; what the batch did stands.
+      this.#leaseFrom(partition, shares?.[next++] as LeaseRequest).catch(() => []),
     );
-    const all = tasks.flat();
+    const all = (await Promise.all([...calls, ...others])).flat();
     if (request && all.length < request.total && wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
     return all;
+  }
+
+  /** Which calls of a batch lease along, and which partitions are asked beside them. */
+  #places<B extends { readonly partition: number }>(
+    batches: readonly B[],
+    request: LeaseRequest | undefined,
+  ): { readonly leasing: ReadonlySet<B>; readonly beside: readonly number[] } {
+    const { turns } = this.#context.wakeUps;
+    if (!request || request.total <= 0) return { leasing: new Set(), beside: [] };
+    const current = turns.current(request.total, MAX_TASKS);
+    if (!turns.isContended) return { leasing: new Set(batches), beside: [] };
+    const leasing = new Map<number, B>();
+    for (const batch of batches) if (turns.has(batch.partition)) leasing.set(batch.partition, batch);
+    const beside = current.filter((partition) => !leasing.has(partition));
+    return { leasing: new Set(leasing.values()), beside };
   }
 
   /** Makes one call that may lease, and turns its tasks into what the engine runs. */
@@ -86,7 +109,7 @@ export class TaskLeasing {
     wakeUps.leasedFrom(partition, calledAt, reply.more);
     const tasks = await Promise.all(reply.tasks.map((row) => this.#toTask(partition, row)));
     for (const task of tasks) held.add(task);
-    wakeUps.tell(wakeUps.endSignals(reply.ended, 'here'));
+    wakeUps.endedHere(partition, reply);
     return tasks;
   }
 

@@ -3,6 +3,7 @@ import type { ExecutionId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import { EXECUTION_STATES } from '../../model/states.js';
 import type { HeldLeases } from './held-leases.js';
+import { LeaseTurns } from './lease-turns.js';
 import type { ScriptReply } from './partition-client.js';
 
 const ENDED_FIELDS = 4;
@@ -15,15 +16,17 @@ const ENDED_FIELDS = 4;
 export class WakeUps {
   readonly #held: HeldLeases;
   readonly #partitions: number;
-  /** Partitions that may have tasks for this host, and the call that said so. */
-  readonly #hot = new Map<number, number>();
+  readonly turns: LeaseTurns;
+  readonly #unrecorded = new Set<number>();
   #calls = 0;
   /** When the next timer of a partition is due, as far as is known. */
   readonly #timers: number[];
   #announcedTimerAt = Number.POSITIVE_INFINITY;
   #listener: (signals: readonly StoreSignal[]) => void = () => undefined;
 
-  constructor(partitions: number, held: HeldLeases) {
+  /** `now`: monotonic milliseconds. */
+  constructor(partitions: number, held: HeldLeases, now: () => number) {
+    this.turns = new LeaseTurns(now);
     this.#held = held;
     this.#partitions = partitions;
     this.#timers = new Array<number>(partitions).fill(0);
@@ -39,25 +42,37 @@ export class WakeUps {
 
   /** How many partitions may have tasks. */
   get hotPartitions(): number {
-    return this.#hot.size;
-  }
-
-  /** Takes turns: who was asked is last the next time. */
-  nextHot(count: number): number[] {
-    const next = [...this.#hot].slice(0, count);
-    for (const [partition, calledAt] of next) {
-      this.#hot.delete(partition);
-      this.#hot.set(partition, calledAt);
-    }
-    return next.map(([partition]) => partition);
+    return this.turns.size;
   }
 
   warm(partition: number): void {
-    this.#hot.set(partition, ++this.#calls);
+    this.turns.add(partition, ++this.#calls);
   }
 
-  warmAll(): void {
-    for (let partition = 0; partition < this.#partitions; partition++) this.warm(partition);
+  /** Nothing is known: any partition may have tasks, and something for the record. */
+  suspectAll(): void {
+    for (let partition = 0; partition < this.#partitions; partition++) {
+      this.warm(partition);
+      this.#unrecorded.add(partition);
+    }
+  }
+
+  /** The record has something to learn from the partition. */
+  outboxGrew(partition: number): void {
+    this.#unrecorded.add(partition);
+    this.tell([{ kind: 'outbox' }]);
+  }
+
+  /** Partitions from which the record may have something to learn; they are taken as done from now on. */
+  takeUnrecorded(most: number): number[] {
+    const taken = [...this.#unrecorded].slice(0, most);
+    for (const partition of taken) this.#unrecorded.delete(partition);
+    return taken;
+  }
+
+  /** The partition is to be looked at again, by whom does so anyhow. */
+  stillUnrecorded(partition: number): void {
+    this.#unrecorded.add(partition);
   }
 
   /** The number of a call that leases, for `leasedFrom`. */
@@ -67,9 +82,8 @@ export class WakeUps {
 
   /** A partition that left nothing is not asked again, unless something came to it after the call had begun. */
   leasedFrom(partition: number, calledAt: number, more: boolean): void {
-    const wokenAt = this.#hot.get(partition);
     if (more) this.warm(partition);
-    else if (wokenAt !== undefined && wokenAt < calledAt) this.#hot.delete(partition);
+    else this.turns.emptied(partition, calledAt);
   }
 
   timerOf(partition: number): number {
@@ -115,12 +129,17 @@ export class WakeUps {
 
   /** After a call that leased nothing along. */
   afterCall(partition: number, reply: ScriptReply): void {
-    const signals = this.endSignals(reply.ended, 'here');
-    if (reply.fresh) {
-      this.warm(partition);
-      signals.push({ kind: 'ready' });
-    }
-    this.tell(signals);
+    this.endedHere(partition, reply);
+    if (!reply.fresh) return;
+    this.warm(partition);
+    this.tell([{ kind: 'ready' }]);
+  }
+
+  /** Tells of the executions that a call of this host ended. */
+  endedHere(partition: number, reply: ScriptReply): void {
+    if (reply.ended.length === 0) return;
+    this.tell(this.endSignals(reply.ended, 'here'));
+    this.outboxGrew(partition);
   }
 
   /** Signals of the executions that a reply or a message names; leases of this host on them are void. */
@@ -136,7 +155,6 @@ export class WakeUps {
       const end = { state, startedAt, finishedAt: Number(ended[at + 3]) };
       signals.push({ kind: 'ended', executionId, end, ...(where === 'elsewhere' && { elsewhere: true }) });
     }
-    if (signals.length > 0 && where === 'here') signals.push({ kind: 'outbox' });
     return leases.length > 0 ? [{ kind: 'abort', leases }, ...signals] : signals;
   }
 }

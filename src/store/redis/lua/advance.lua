@@ -47,7 +47,7 @@ local function after_lease(e, index, node, item)
 end
 
 local function result(item)
-  local e = load(item.id)
+  local e = load(item.id, item.node)
   if not e or e.state ~= EXECUTION.running then
     if item.entry ~= '' then drop_entry(item.leased_lane, item.entry) end
     return ADVANCE.execution_ended
@@ -62,7 +62,7 @@ local function result(item)
 end
 
 local function timer(item)
-  local e = load(item.id)
+  local e = load(item.id, item.node)
   local at = tonumber(item.guard)
   local member = item.id .. ' ' .. item.node
   local node = e and e.state == EXECUTION.running and load_node(e, item.node)

@@ -18,7 +18,7 @@ local function look(lane, entry)
   end
   local id = row[2][2]
   local index = tonumber(string.match(row[2][4], '^(%d+)'))
-  local e = load(id)
+  local e = load(id, index)
   local node = e and e.state == EXECUTION.running and load_node(e, index)
   if not node or node.state ~= NODE_STATE.running or node.entry_ms .. '-' .. node.entry_seq ~= entry then
     drop_entry(lane, entry)

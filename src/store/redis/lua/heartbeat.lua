@@ -7,8 +7,8 @@
 local host, lease_ms = number_argument(), number_argument()
 local outcomes = {}
 for item = 1, number_argument() do
-  local e = load(argument())
-  local index, fence = number_argument(), number_argument()
+  local id, index, fence = argument(), number_argument(), number_argument()
+  local e = load(id, index)
   if not e or e.state ~= EXECUTION.running then
     outcomes[item] = HEARTBEAT.ended
   else

@@ -37,11 +37,23 @@ local function unpack_head(e, head)
     e.created, e.started, e.finished, e.deadline, e.bytes = struct.unpack(HEAD, head)
 end
 
--- nil where the hot store does not hold it. O(1).
-local function load(id)
+local function keep_node(e, index, row)
+  local node = { state = NODE_STATE.pending, flags = 0, fence = 0, attempt = 0, deliveries = 0, host = 0, queued = 0,
+    first = 0, started = 0, finished = 0, due = 0, till = 0, entry_ms = 0, entry_seq = 0 }
+  if row then
+    node.state, node.flags, node.fence, node.attempt, node.deliveries, node.host, node.queued, node.first, node.started,
+      node.finished, node.due, node.till, node.entry_ms, node.entry_seq = struct.unpack(NODE, row)
+  end
+  e.nodes_read[index] = node
+  return node
+end
+
+-- nil where the hot store does not hold it. `index`: the node that is looked at next, so that one command reads both. O(1).
+local function load(id, index)
   local e = executions[id]
   if e ~= nil then return e or nil end
-  local row = redis.call('HMGET', execution_key(id), 'h', 'w')
+  local key = execution_key(id)
+  local row = index and redis.call('HMGET', key, 'h', 'w', 'n' .. index) or redis.call('HMGET', key, 'h', 'w')
   if not row[1] then
     executions[id] = false
     return nil
@@ -49,21 +61,12 @@ local function load(id)
   e = new_execution(id)
   unpack_head(e, row[1])
   e.workflow = row[2]
+  if index then keep_node(e, index, row[3]) end
   return e
 end
 
 local function load_node(e, index)
-  local node = e.nodes_read[index]
-  if node then return node end
-  node = { state = NODE_STATE.pending, flags = 0, fence = 0, attempt = 0, deliveries = 0, host = 0, queued = 0, first = 0,
-    started = 0, finished = 0, due = 0, till = 0, entry_ms = 0, entry_seq = 0 }
-  local row = redis.call('HGET', e.x, 'n' .. index)
-  if row then
-    node.state, node.flags, node.fence, node.attempt, node.deliveries, node.host, node.queued, node.first, node.started,
-      node.finished, node.due, node.till, node.entry_ms, node.entry_seq = struct.unpack(NODE, row)
-  end
-  e.nodes_read[index] = node
-  return node
+  return e.nodes_read[index] or keep_node(e, index, redis.call('HGET', e.x, 'n' .. index))
 end
 
 local function touch_node(e, index)

@@ -62,7 +62,26 @@ local function refill(e, lane)
   if entry then append(e, lane, entry) end
 end
 
+-- Entries that nobody needs any more, by lane: cleared away at the end, in few commands.
+local dropped = {}
+
 local function drop_entry(lane, entry)
-  redis.call('XACK', lane_key(lane), GROUP, entry)
-  redis.call('XDEL', lane_key(lane), entry)
+  local entries = dropped[lane]
+  if not entries then
+    entries = {}
+    dropped[lane] = entries
+  end
+  entries[#entries + 1] = entry
+end
+
+-- O(entries).
+at_end[#at_end + 1] = function()
+  for lane, entries in pairs(dropped) do
+    local key = lane_key(lane)
+    for from = 1, #entries, 500 do
+      local to = math.min(from + 499, #entries)
+      redis.call('XACK', key, GROUP, unpack(entries, from, to))
+      redis.call('XDEL', key, unpack(entries, from, to))
+    end
+  end
 end

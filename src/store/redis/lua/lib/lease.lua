@@ -13,9 +13,9 @@ end
 
 -- Answers the bytes that the task adds to the reply; nil: the entry means nothing any more.
 local function hand_out(lane, entry, id, text, host_number, lease_ms, page_bytes)
-  local e = load(id)
   local index, fence, inputs = string.match(text, '^(%d+) (%d+) (.*)$')
   index = tonumber(index)
+  local e = load(id, index)
   local node = e and e.state == EXECUTION.running and load_node(e, index)
   if not node or node.state ~= NODE_STATE.ready or node.fence ~= tonumber(fence) then
     drop_entry(lane, entry)

@@ -31,6 +31,8 @@ local function number_argument()
   return tonumber(argument())
 end
 
+-- What fragments have to do before the rows are written.
+local at_end = {}
 -- Changes of the counters in META, written once at the end of a call.
 local counts = { pending = 0, running = 0, ready = 0, leased = 0, delayed = 0, bytes = 0 }
 -- Undelivered entries that came to a lane, less those that left it.

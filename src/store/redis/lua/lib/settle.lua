@@ -1,5 +1,6 @@
 -- The end of a call: rows and counters are written, other hosts are told, and the reply is put together.
 local function settle(outcomes)
+  for _, finish_fragment in ipairs(at_end) do finish_fragment() end
   for _, e in ipairs(changed) do save(e) end
   local woken = {}
   local fresh = 0
