@@ -9,10 +9,19 @@ const CONCURRENCY = 2;
 /** Bound of one file, so that a test that hangs becomes a failure with its name. */
 const FILE_TIMEOUT_MS = 300_000;
 
+/** Tests that need a cluster of servers; --cluster runs them and nothing else. */
+const CLUSTER_SUFFIX = '.cluster.test.ts';
+
 await runMain(async () => {
-  const filters = process.argv.slice(2).map((filter) => path.relative(ROOT, path.resolve(ROOT, filter)));
+  const words = process.argv.slice(2);
+  const wantsCluster = words.includes('--cluster');
+  const filters = words
+    .filter((word) => word !== '--cluster')
+    .map((filter) => path.relative(ROOT, path.resolve(ROOT, filter)));
   const files = (await testFiles()).filter(
-    (file) => filters.length === 0 || filters.some((part) => file.startsWith(part)),
+    (file) =>
+      file.endsWith(CLUSTER_SUFFIX) === wantsCluster &&
+      (filters.length === 0 || filters.some((part) => file.startsWith(part))),
   );
   if (files.length === 0)
     throw new PlainError(`No test file${filters.length ? ` below ${filters.join(', ')}` : ''}.`);

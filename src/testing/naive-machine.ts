@@ -213,12 +213,22 @@ export class NaiveMachine {
     return 'kept';
   }
 
-  /** The oldest lease first, since a node that is dead ends what else runs. Answers how many leases were ended. */
-  reclaim(maxDeliveries: number, now: number): number {
-    const expired = [...this.executions.values()]
-      .flatMap((execution) => execution.nodes.map((node) => ({ execution, node, lease: node.lease })))
-      .filter(({ lease }) => lease && lease.until <= now)
-      .sort((one, other) => (one.lease?.place ?? 0) - (other.lease?.place ?? 0));
+  /** `order`: the leases as they were looked at, since a node that is dead ends what else runs; by default the oldest first.
+   * Answers how many leases were ended. */
+  reclaim(
+    maxDeliveries: number,
+    now: number,
+    order?: readonly { readonly executionId: ExecutionId; readonly node: number }[],
+  ): number {
+    const placeOf = (id: ExecutionId, index: number, { lease }: NaiveNode): number =>
+      order?.findIndex(({ executionId, node }) => executionId === id && node === index) ?? lease?.place ?? 0;
+    const expired = [...this.executions]
+      .flatMap(([id, execution]) =>
+        execution.nodes.map((node, index) => ({ execution, node, place: placeOf(id, index, node) })),
+      )
+      .filter(({ node }) => node.lease && node.lease.until <= now)
+      .sort((one, other) => one.place - other.place);
+    if (order) assert.equal(order.length, expired.length, 'each lease that is over is looked at once');
     let reclaimed = 0;
     for (const { execution, node } of expired) {
       if (!node.lease) continue;
@@ -228,6 +238,14 @@ export class NaiveMachine {
       reclaimed += 1;
     }
     return reclaimed;
+  }
+
+  /** Nodes of an execution whose leases are over. */
+  expiredNodes(id: ExecutionId, now: number): { readonly node: number; readonly deliveries: number }[] {
+    const nodes = this.executions.get(id)?.nodes ?? [];
+    return nodes.flatMap(({ lease, deliveries }, node) =>
+      lease && lease.until <= now ? [{ node, deliveries }] : [],
+    );
   }
 
   promote(now: number): { promoted: number; completed: number; expired: number } {

@@ -7,14 +7,15 @@ import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
 import type { RedisConnection } from '../store/redis/connection.js';
 import { PartitionClient } from '../store/redis/partition-client.js';
 import { RedisStateStore } from '../store/redis/redis-state-store.js';
+import type { CommandCaller } from '../store/redis/script-registry.js';
 import type { DeadLetterRecord } from '../store/redis/store-context.js';
 import type { DeadLetterQuery } from '../store/state-store.js';
 import type { StoreSubject } from './conformance/subject.js';
 import { HOST } from './machine-fixture.js';
 import { SimulatedClock } from './simulated-clock.js';
 
-const LEASE_MS = 1000;
-const MAX_DELIVERIES = 3;
+export const TEST_LEASE_MS = 1000;
+export const TEST_MAX_DELIVERIES = 3;
 const PARTITIONS = 3;
 
 /** A record in memory, by the rules of a history store. */
@@ -60,12 +61,54 @@ export class MemoryRecord implements DeadLetterRecord {
   }
 }
 
-export interface RedisSubjectOptions {
-  readonly connection: RedisConnection;
+export interface TestStoreOptions {
+  readonly client: CommandCaller;
+  readonly clock: SimulatedClock;
+  readonly record: DeadLetterRecord;
+  readonly host?: HostId;
   readonly partitions?: number;
-  /** Small, so that ordinary executions are cut up. */
+  /** Small by default, so that ordinary executions are cut up. */
   readonly window?: number;
   readonly fanOutChunk?: number;
+  readonly handlers?: readonly string[];
+}
+
+export interface TestStore {
+  readonly store: RedisStateStore;
+  readonly client: PartitionClient;
+}
+
+/** A store of one host whose time is the clock's. */
+export function openTestStore(options: TestStoreOptions): TestStore {
+  const { clock, record, host = HOST as HostId, window = 2, fanOutChunk = 2 } = options;
+  const client = new PartitionClient({
+    client: options.client,
+    partitions: options.partitions ?? PARTITIONS,
+    caller: randomUUID(),
+    window,
+    maxFailuresKept: 50,
+    monotonic: () => clock.monotonic(),
+    instant: () => clock.now(),
+    onLost: () => undefined,
+  });
+  const store = new RedisStateStore({
+    ...{ client, clock, host, fanOutChunk },
+    leaseMs: TEST_LEASE_MS,
+    maxDeliveries: TEST_MAX_DELIVERIES,
+    maxExecutionBytes: 1 << 20,
+    maxFailuresKept: 50,
+    graceMs: 30_000,
+    parkAfterMs: 600_000,
+    maxBytes: 1 << 30,
+    planCacheBytes: 1 << 20,
+    queues: undefined,
+    handlers: () => options.handlers ?? ['work'],
+    isAlive: () => false,
+    deadLetters: record,
+    isShortOfMemory: () => false,
+    ignoresIdleTime: true,
+  });
+  return { store, client };
 }
 
 /** Removes every key of the servers. */
@@ -74,42 +117,12 @@ export async function emptyServers(connection: RedisConnection): Promise<void> {
 }
 
 /** A Redis store with a clock that stands still, on servers that are emptied for it. */
-export async function createRedisSubject(options: RedisSubjectOptions): Promise<StoreSubject> {
-  const { connection } = options;
+export async function createRedisSubject(connection: RedisConnection): Promise<StoreSubject> {
   await emptyServers(connection);
   const clock = new SimulatedClock();
   const record = new MemoryRecord();
   const open = (): StoreSubject => {
-    const client = new PartitionClient({
-      client: connection.client,
-      partitions: options.partitions ?? PARTITIONS,
-      caller: randomUUID(),
-      window: options.window ?? 2,
-      maxFailuresKept: 50,
-      monotonic: () => clock.monotonic(),
-      instant: () => clock.now(),
-      onLost: () => undefined,
-    });
-    const store = new RedisStateStore({
-      client,
-      clock,
-      host: HOST as HostId,
-      leaseMs: LEASE_MS,
-      maxDeliveries: MAX_DELIVERIES,
-      maxExecutionBytes: 1 << 20,
-      maxFailuresKept: 50,
-      graceMs: 30_000,
-      parkAfterMs: 600_000,
-      maxBytes: 1 << 30,
-      fanOutChunk: options.fanOutChunk ?? 2,
-      planCacheBytes: 1 << 20,
-      queues: undefined,
-      handlers: () => ['work'],
-      isAlive: () => false,
-      deadLetters: record,
-      isShortOfMemory: () => false,
-      ignoresIdleTime: true,
-    });
+    const { store } = openTestStore({ client: connection.client, clock, record });
     const drain = async (): Promise<void> => {
       for (;;) {
         const events = await store.takeOutbox(100);
@@ -120,8 +133,8 @@ export async function createRedisSubject(options: RedisSubjectOptions): Promise<
     };
     return {
       store,
-      leaseMs: LEASE_MS,
-      maxDeliveries: MAX_DELIVERIES,
+      leaseMs: TEST_LEASE_MS,
+      maxDeliveries: TEST_MAX_DELIVERIES,
       leasesOutliveCrash: true,
       now: () => clock.now(),
       advance: async (ms) => {

@@ -14,6 +14,8 @@ export class SimulatedClock implements Clock {
   readonly #random;
   readonly #startMs: number;
   #nowMs: number;
+  /** By how much the instants have gone back, which monotonic time does not. */
+  #backMs = 0;
   #pending: Pending[] = [];
 
   constructor(options: { readonly startMs?: number; readonly seed?: number } = {}) {
@@ -32,7 +34,7 @@ export class SimulatedClock implements Clock {
   }
 
   monotonic(): number {
-    return this.#nowMs - this.#startMs;
+    return this.#nowMs - this.#startMs + this.#backMs;
   }
 
   random(): number {
@@ -57,8 +59,10 @@ export class SimulatedClock implements Clock {
     setImmediate(callback);
   }
 
-  /** Lets time pass. Timers fire in the order in which they are due, equal ones as they were set, each at its own time. */
+  /** Lets time pass. Timers fire in the order in which they are due, equal ones as they were set, each at its own time. Less
+   * than 0: the instants are set back. */
   advance(ms: number): void {
+    if (ms < 0) this.#backMs -= ms;
     const until = this.#nowMs + ms;
     for (let next = this.#takeDue(until); next; next = this.#takeDue(until)) {
       this.#nowMs = Math.max(this.#nowMs, next.dueAt);

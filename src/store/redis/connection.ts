@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Cluster, type RedisOptions as LibraryOptions, Redis } from 'ioredis';
 import type { CommandCaller } from './script-registry.js';
+import { SocketConnector } from './socket-connector.js';
 
 type RedisOptions = Omit<LibraryOptions, 'replyMapping'>;
 
@@ -39,18 +40,20 @@ interface ParsedUrl {
   readonly options: RedisOptions;
 }
 
+const EXPECTED = 'expected redis://host:port or rediss://host:port, or several, comma-separated';
+
 /** Throws a TypeError that says what is wrong with the URL. */
 export function parseRedisUrl(text: string): ParsedUrl {
-  const urls = text.split(',').map((part) => new URL(part.trim()));
+  const urls = text.split(',').map((part) => parseUrl(part.trim()));
   const [first] = urls;
-  if (!first || urls.some((url) => url.protocol !== 'redis:' && url.protocol !== 'rediss:')) {
-    throw new TypeError('expected redis://host:port or rediss://host:port, or several, comma-separated');
+  if (!first) throw new TypeError(EXPECTED);
+  if (urls.some(({ protocol }) => protocol !== first.protocol)) {
+    throw new TypeError('some of the nodes want TLS (rediss://) and some do not');
   }
-  const isTls = first.protocol === 'rediss:';
-  const ca = first.searchParams.get('ca');
-  const database = Number(first.pathname.slice(1) || 0);
-  if (!Number.isInteger(database)) throw new TypeError(`the database ${first.pathname} is no number`);
-  const isCluster = urls.length > 1 || first.searchParams.get('cluster') === 'true';
+  const isCluster = urls.length > 1 || wantsCluster(first);
+  const database = first.pathname.slice(1);
+  if (!/^\d*$/.test(database)) throw new TypeError(`the database ${database} is no number`);
+  if (isCluster && Number(database) !== 0) throw new TypeError('a cluster has database 0 only');
   return {
     nodes: urls.map((url) => ({
       host: url.hostname.replace(/^\[|\]$/g, ''),
@@ -60,10 +63,33 @@ export function parseRedisUrl(text: string): ParsedUrl {
     options: {
       ...(first.username && { username: decodeURIComponent(first.username) }),
       ...(first.password && { password: decodeURIComponent(first.password) }),
-      ...(!isCluster && { db: database }),
-      ...(isTls && { tls: ca ? { ca: readFileSync(ca) } : {} }),
+      ...(!isCluster && { db: Number(database) }),
+      ...(first.protocol === 'rediss:' && { tls: tlsOptions(first.searchParams.get('ca')) }),
     },
   };
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isRedis = url?.protocol === 'redis:' || url?.protocol === 'rediss:';
+  if (!url || !isRedis || url.hostname === '') throw new TypeError(EXPECTED);
+  return url;
+}
+
+function wantsCluster({ searchParams }: URL): boolean {
+  const wanted = searchParams.get('cluster') ?? 'false';
+  if (wanted !== 'true' && wanted !== 'false')
+    throw new TypeError(`cluster=${wanted} is neither true nor false`);
+  return wanted === 'true';
+}
+
+function tlsOptions(ca: string | null): { readonly ca?: Buffer } {
+  if (ca === null) return {};
+  try {
+    return { ca: readFileSync(ca) };
+  } catch (error) {
+    throw new TypeError(`the certificate ${ca} cannot be read`, { cause: error });
+  }
 }
 
 /** A client that does not queue while the server is away and never sends a command twice of itself. */
@@ -71,6 +97,7 @@ export function openConnection(options: ConnectionOptions): RedisConnection {
   const parsed = parseRedisUrl(options.url);
   const common: RedisOptions = {
     ...parsed.options,
+    Connector: SocketConnector,
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

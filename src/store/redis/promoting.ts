@@ -32,7 +32,13 @@ export class Promoting {
     let now = 0;
     await Promise.all(
       wakeUps.timedPartitions().map(async (partition) => {
-        now = Math.max(now, await this.#promotePartition(partition, counts));
+        try {
+          now = Math.max(now, await this.#promotePartition(partition, counts));
+        } catch (error) {
+          // What is due there is not known any more: the next call looks again.
+          wakeUps.timerFound(partition, 0);
+          throw error;
+        }
       }),
     );
     const nextAt = wakeUps.announceTimers();

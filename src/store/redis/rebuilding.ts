@@ -2,6 +2,7 @@ import type { RedriveCommand, RedriveOutcome, RestoreCommand, RestoreOutcome } f
 import { type ExecutionId, partitionOf } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
+import { hasEnded } from '../../model/states.js';
 import { Machine } from '../../model/transitions.js';
 import type { StoreReply } from '../state-store.js';
 import { Installer } from './installer.js';
@@ -34,6 +35,9 @@ export class Rebuilding {
     for (;;) {
       const [hot] = await this.#context.reader.read([command.executionId]);
       if (!hot) return 'not_found';
+      const { state } = hot.snapshot;
+      // Only what has failed goes through the machine: it would count the leases of a running one as lost.
+      if (state !== 'failed') return hasEnded(state) ? 'ended' : 'not_dead';
       const machine = this.#machine();
       const now = await this.#now(partitionOf(command.executionId));
       const { maxDeliveries } = this.#context.options;

@@ -29,8 +29,9 @@ export class TaskLeasing {
     while (left.total > 0 && turns.size > 0 && rounds > 0) {
       const partitions = turns.current(left.total, MAX_TASKS).slice(0, left.total);
       const shares = shareOut(left, partitions.length, rounds);
-      const replies = await Promise.all(
+      const replies = await this.#allOrNone(
         partitions.map((partition, index) => this.#leaseFrom(partition, shares[index] as LeaseRequest)),
+        tasks,
       );
       const taken = replies.flat();
       for (const [at, partition] of partitions.entries()) if (!replies[at]?.length) turns.pass(partition);
@@ -71,7 +72,7 @@ export class TaskLeasing {
       // What cannot be leased now is leased later; what the batch did stands.
       this.#leaseFrom(partition, shares?.[next++] as LeaseRequest).catch(() => []),
     );
-    const all = (await Promise.all([...calls, ...others])).flat();
+    const all = (await this.#allOrNone([...calls, ...others])).flat();
     if (request && all.length < request.total && wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
     return all;
   }
@@ -89,6 +90,22 @@ export class TaskLeasing {
     for (const batch of batches) if (turns.has(batch.partition)) leasing.set(batch.partition, batch);
     const beside = current.filter((partition) => !leasing.has(partition));
     return { leasing: new Set(leasing.values()), beside };
+  }
+
+  /** The tasks of several calls. Where one fails, so does the verb, and nobody hears of the tasks of the others (`before`: of
+   * earlier calls of the verb): this host does not hold them, so that they are handed back. */
+  async #allOrNone(
+    calls: readonly Promise<readonly LeasedTask[]>[],
+    before: readonly LeasedTask[] = [],
+  ): Promise<readonly (readonly LeasedTask[])[]> {
+    try {
+      return await Promise.all(calls);
+    } catch (error) {
+      const settled = await Promise.allSettled(calls);
+      const taken = settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+      for (const task of [...before, ...taken]) this.#context.held.remove(task);
+      throw error;
+    }
   }
 
   /** Makes one call that may lease, and turns its tasks into what the engine runs. */

@@ -12,8 +12,14 @@ function onPath(name: string): string | undefined {
   return undefined;
 }
 
+export type RedisProgram = 'redis-server' | 'redis-cli' | 'valkey-server';
+
+export function isInstalled(name: RedisProgram): boolean {
+  return onPath(name) !== undefined;
+}
+
 /** Throws where the program is not installed, and says how it is. */
-export function findServer(name: 'redis-server' | 'redis-cli' | 'valkey-server'): string {
+export function findServer(name: RedisProgram): string {
   const found = onPath(name);
   if (found) return found;
   throw new Error(`${name} is not installed: apt-get install redis-server (or put it on the PATH)`);

@@ -13,7 +13,11 @@ export interface RedisCluster {
 }
 
 /** Masters that share the slots among them. */
-export async function startRedisCluster(masters = 3): Promise<RedisCluster> {
+export async function startRedisCluster({
+  masters = 3,
+}: {
+  readonly masters?: number;
+} = {}): Promise<RedisCluster> {
   const nodes = await Promise.all(
     Array.from({ length: masters }, () =>
       startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '3000'] }),

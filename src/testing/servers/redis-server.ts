@@ -7,6 +7,8 @@ import { probeRedis } from './resp-probe.js';
 import { freePort, type ServerProcess, startServerProcess } from './server-process.js';
 
 export interface RedisServerOptions {
+  /** Default: redis-server. */
+  readonly program?: 'redis-server' | 'valkey-server';
   /** Default: no persistence. `always`: an AOF that is synced with each write. */
   readonly appendfsync?: 'always' | 'everysec';
   readonly password?: string;
@@ -34,7 +36,7 @@ export interface RedisServer {
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-redis-'));
   const port = await freePort();
-  const { appendfsync, password, args = [] } = options;
+  const { appendfsync, password, args = [], program = 'redis-server' } = options;
   const settings = [
     ...['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
     ...(appendfsync ? ['--appendonly', 'yes', '--appendfsync', appendfsync] : []),
@@ -44,7 +46,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   let current: ServerProcess;
   const start = async (): Promise<void> => {
     current = startServerProcess({
-      command: findServer('redis-server'),
+      command: findServer(program),
       args: settings,
       logFile: join(directory, 'log'),
     });

@@ -42,7 +42,8 @@ local function add_line(e, lane)
 end
 
 -- Puts a ready node in its lane or, where the execution has its share there, behind it in the execution's own line for that
--- lane. `l<lane>` counts both; an execution that cannot exceed its share is not counted.
+-- lane. `l<lane>` counts both; an execution that cannot exceed its share is not counted. Of a redriven execution, entries that
+-- nobody has read since it failed stand in the lane beside its share.
 local function enqueue(e, index, node, lane, inputs)
   local full = rank_of(node.deliveries) .. ':' .. lane
   local entry = index .. ' ' .. node.fence .. ' ' .. inputs
