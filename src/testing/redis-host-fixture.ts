@@ -41,6 +41,9 @@ export class MemoryColdStore {
       deadLetters: this.executions,
       epoch: this.epoch,
       unfinished: async (after, limit) => this.#unfinished(after, limit),
+      unfinishedRows: async (after, createdBefore, limit) =>
+        this.#unfinished(after, limit).filter(({ createdAt }) => createdAt < createdBefore),
+      read: async (ids) => ids.map((id) => this.executions.executions.get(id)),
       plan: async (workflowId) => {
         const plan = this.plans.get(workflowId);
         if (!plan) throw new Error(`the record has no definition of ${workflowId}`);

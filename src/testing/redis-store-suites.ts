@@ -18,7 +18,8 @@ export function serversForTests(start: () => Promise<StartedServers>): () => Red
     servers = await start();
     connection = openConnection({
       url: servers.url,
-      commandTimeoutMs: 30_000, silenceTimeoutMs: 60_000,
+      commandTimeoutMs: 30_000,
+      silenceTimeoutMs: 60_000,
       connectTimeoutMs: 5000,
       retryMs: 100,
       name: 'test',

@@ -18,7 +18,14 @@ let connection: RedisConnection;
 before(async () => {
   server = await startRedis();
   connection = openConnection({
-    ...{ url: server.url, commandTimeoutMs: 30_000, silenceTimeoutMs: 60_000, connectTimeoutMs: 5000, retryMs: 100, name: 'test' },
+    ...{
+      url: server.url,
+      commandTimeoutMs: 30_000,
+      silenceTimeoutMs: 60_000,
+      connectTimeoutMs: 5000,
+      retryMs: 100,
+      name: 'test',
+    },
   });
   await connection.connect();
 });

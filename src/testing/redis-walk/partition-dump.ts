@@ -40,6 +40,7 @@ export interface DumpedEntry {
 export interface PartitionDump {
   readonly executions: ReadonlyMap<string, DumpedExecution>;
   readonly entries: readonly DumpedEntry[];
+  readonly definitionBytes: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly unread: ReadonlyMap<string, number>;
   readonly timers: ReadonlyMap<string, number>;
@@ -69,17 +70,25 @@ for _, execution in ipairs(executions) do
     for _, entry in ipairs(line) do lines[#lines + 1] = { execution[1], lane[1], entry } end
   end
 end
-return { executions, lanes, lines, redis.call('HGETALL', prefix .. 'meta'),
+local definition_bytes = 0
+for _, workflow in ipairs(redis.call('HKEYS', prefix .. 'definitions')) do
+  definition_bytes = definition_bytes + redis.call('STRLEN', prefix .. 'w:' .. workflow)
+end
+return { executions, lanes, lines, definition_bytes, redis.call('HGETALL', prefix .. 'meta'),
   redis.call('ZRANGE', prefix .. 'timers', 0, -1, 'WITHSCORES'), redis.call('ZRANGE', prefix .. 'fanouts', 0, -1),
   redis.call('ZRANGE', prefix .. 'outbox', 0, -1) }`;
 
 const DUMP_SHA = createHash('sha1').update(DUMP).digest('hex');
 
 export async function dumpPartition(client: CommandCaller, keys: PartitionKeys): Promise<PartitionDump> {
-  const [executions, lanes, lines, meta, timers, fanOuts, outbox] = (await runDump(client, keys.prefix)) as [
+  const [executions, lanes, lines, definitionBytes, meta, timers, fanOuts, outbox] = (await runDump(
+    client,
+    keys.prefix,
+  )) as [
     [Buffer, Buffer[], number][],
     [Buffer, Buffer, [Buffer, Buffer[]][], [Buffer, ...unknown[]][]][],
     [Buffer, Buffer, Buffer][],
+    number,
     ...Buffer[][],
   ];
   const entries: DumpedEntry[] = lines.map(([id, lane, entry]) => ({
@@ -100,6 +109,7 @@ export async function dumpPartition(client: CommandCaller, keys: PartitionKeys):
       executions.map(([id, rows, params]) => [String(id), dumpedExecution(String(id), rows, Number(params))]),
     ),
     entries,
+    definitionBytes: Number(definitionBytes),
     counters: Object.fromEntries(pairs(meta)),
     unread: new Map(lanes.map(([lane, count]) => [String(lane), Number(String(count))])),
     timers: new Map(pairs(timers)),

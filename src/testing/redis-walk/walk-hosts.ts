@@ -88,8 +88,9 @@ export class WalkHosts {
     this.#hosts[which % this.#hosts.length] = this.#open(this.at(which).name);
   }
 
-  /** Everything that the record has to learn, by one host. */
+  /** Everything that the record has to learn, by one host; of what others did it hears from its sweep. */
   async drain(host: WalkHost): Promise<void> {
+    await host.store.sweep();
     for (;;) {
       const events: readonly OutboxEvent[] = await host.store.takeOutbox(100);
       if (events.length === 0) return;
