@@ -65,6 +65,7 @@ export class Journal {
  * refuse  notes that it ran, and fails for good
  * spin    notes that it entered, and never gives its thread back
  * exit    notes that it ran, and ends its thread
+ * kill    notes that it ran, and kills its process
  * text    puts out `config.bytes` characters
  */
 function handlersText(directory: string): string {
@@ -114,6 +115,10 @@ export const spin = define('spin', (context) => {
 export const exit = define('exit', (context) => {
   note('ran', context);
   process.exit(3);
+});
+export const kill = define('kill', (context) => {
+  note('ran', context);
+  process.kill(process.pid, 'SIGKILL');
 });
 export const text = define('text', ({ config }) => 'x'.repeat(config.bytes));
 `;

@@ -27,6 +27,8 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Again, on the same port and the same files. */
   start(): Promise<void>;
+  /** Again, on the same port, without anything that it kept. */
+  startEmpty(): Promise<void>;
   freeze(): void;
   thaw(): void;
   /** Lets this process end while the server runs; the server ends with it. */
@@ -64,6 +66,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       return current.pid;
     },
     start,
+    async startEmpty() {
+      await rm(join(directory, 'appendonlydir'), { recursive: true, force: true });
+      await start();
+    },
     async kill() {
       current.signal('SIGKILL');
       await current.exited;
