@@ -1,15 +1,22 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { settingRows } from '../src/config.js';
+import { openApiDocument } from '../src/http/openapi/document.js';
+import { OPERATIONS } from '../src/http/openapi/operations.js';
 import { ERRORS } from '../src/model/errors.js';
+import { readVersion } from '../src/version.js';
 
 /**
- * Writes the documents that are made of tables in the code: docs/errors.md and docs/settings.md. With --check it writes
- * nothing and fails where one of them is out of date.
+ * Writes the documents that are made of tables in the code: docs/errors.md, docs/settings.md and docs/openapi.json. With
+ * --check it writes nothing and fails where one of them is out of date.
  */
 async function main(): Promise<void> {
   const isCheck = process.argv.includes('--check');
-  const documents = { 'errors.md': errorsDocument(), 'settings.md': settingsDocument() };
+  const documents = {
+    'errors.md': errorsDocument(),
+    'settings.md': settingsDocument(),
+    'openapi.json': openApi(),
+  };
   for (const [name, text] of Object.entries(documents)) {
     const path = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
     if (!isCheck) {
@@ -21,6 +28,10 @@ async function main(): Promise<void> {
     console.error(`docs/${name} is out of date: run node --import tsx scripts/generate-docs.ts`);
     process.exitCode = 1;
   }
+}
+
+function openApi(): string {
+  return `${JSON.stringify(openApiDocument(OPERATIONS, readVersion()), null, 2)}\n`;
 }
 
 function errorsDocument(): string {

@@ -1,12 +1,10 @@
 import { decodeCursor, type ListFilters } from './cursor.js';
+import { CURSOR, DEFAULT_PAGE_SIZE, LIMIT } from './openapi/parameters.js';
 import type { QueryReader } from './query-reader.js';
 import { requestProblem } from './request-problem.js';
 
-const DEFAULT_PAGE_SIZE = 100;
-const MAX_PAGE_SIZE = 1000;
-
 export function readPageSize(query: QueryReader): number {
-  return query.number('limit', { least: 1, most: MAX_PAGE_SIZE, whole: true }) ?? DEFAULT_PAGE_SIZE;
+  return query.number(LIMIT) ?? DEFAULT_PAGE_SIZE;
 }
 
 /** The id that the `cursor` parameter carries; undefined where there is none, or where `query` has noted that it is
@@ -19,7 +17,7 @@ export function readCursor<T extends string>(
     readonly parse: (text: string) => T | undefined;
   },
 ): T | undefined {
-  const cursor = query.text('cursor');
+  const cursor = query.text(CURSOR);
   if (cursor === undefined) return undefined;
   const decoded = decodeCursor(list.name, list.filters, cursor);
   if ('problem' in decoded) {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { decodeCursor, encodeCursor } from './cursor.js';
-import { parseInstant, QueryReader } from './query-reader.js';
+import { parseInstant } from './instant.js';
+import { QueryReader } from './query-reader.js';
 
 describe('query', () => {
   test('reads times, in UTC where they name no offset', () => {
@@ -34,9 +35,9 @@ describe('query', () => {
 
   test('takes an empty parameter for an absent one, the first of two, and ignores others', () => {
     const query = new QueryReader('a=&b=1&b=2&c=x%20y&z=9');
-    assert.equal(query.text('a'), undefined);
-    assert.equal(query.number('b', { least: 0, most: 9, whole: true }), 1);
-    assert.equal(query.text('c'), 'x y');
+    assert.equal(query.text({ name: 'a' }), undefined);
+    assert.equal(query.number({ name: 'b', schema: { type: 'integer', minimum: 0, maximum: 9 } }), 1);
+    assert.equal(query.text({ name: 'c' }), 'x y');
     query.finish();
   });
 });

@@ -1,6 +1,6 @@
+import { parseInstant } from './instant.js';
+import type { ChoiceParameter, NumberParameter, Parameter } from './openapi/parameters.js';
 import { invalidRequest, type RequestProblem, requestProblem } from './request-problem.js';
-
-const INSTANT = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+ -]\d{2}:?\d{2})?)?$/i;
 
 /**
  * Reads query parameters and collects everything that is wrong with them. A parameter that is empty counts as absent;
@@ -14,46 +14,43 @@ export class QueryReader {
     this.#values = new URLSearchParams(query);
   }
 
-  text(name: string): string | undefined {
+  text({ name }: Pick<Parameter, 'name'>): string | undefined {
     return this.#values.get(name) || undefined;
   }
 
   /** Undefined also where it is wrong. */
-  number(name: string, range: { least: number; most: number; whole: boolean }): number | undefined {
-    const text = this.text(name);
+  number(parameter: Pick<NumberParameter, 'name' | 'schema'>): number | undefined {
+    const text = this.text(parameter);
     if (text === undefined) return undefined;
+    const { type, minimum, maximum } = parameter.schema;
+    const isWhole = type === 'integer';
     const value = Number(text);
-    if (
-      /^[0-9.]+$/.test(text) &&
-      value >= range.least &&
-      value <= range.most &&
-      !(range.whole && value % 1 !== 0)
-    ) {
-      return value;
-    }
-    const kind = range.whole ? 'a whole number' : 'a number';
-    this.reject(name, `must be ${kind} from ${range.least} to ${range.most}`);
+    const isInRange = value >= minimum && value <= maximum;
+    if (/^[0-9.]+$/.test(text) && isInRange && !(isWhole && value % 1 !== 0)) return value;
+    const kind = isWhole ? 'a whole number' : 'a number';
+    this.reject(parameter, `must be ${kind} from ${minimum} to ${maximum}`);
     return undefined;
   }
 
-  choice<T extends string>(name: string, options: readonly T[]): T | undefined {
-    const text = this.text(name);
+  choice<T extends string>(parameter: ChoiceParameter<T>): T | undefined {
+    const text = this.text(parameter);
     if (text === undefined) return undefined;
+    const options = parameter.schema.enum;
     const value = options.find((option) => option === text);
-    if (value === undefined) this.reject(name, `must be one of ${options.join(', ')}`);
+    if (value === undefined) this.reject(parameter, `must be one of ${options.join(', ')}`);
     return value;
   }
 
   /** ISO 8601, UTC where it names no offset, as milliseconds since the epoch. */
-  instant(name: string): number | undefined {
-    const text = this.text(name);
+  instant(parameter: Parameter): number | undefined {
+    const text = this.text(parameter);
     if (text === undefined) return undefined;
     const value = parseInstant(text);
-    if (value === undefined) this.reject(name, 'must be a time in ISO 8601, as 2026-01-31T09:30:00Z');
+    if (value === undefined) this.reject(parameter, 'must be a time in ISO 8601, as 2026-01-31T09:30:00Z');
     return value;
   }
 
-  reject(name: string, message: string): void {
+  reject({ name }: Pick<Parameter, 'name'>, message: string): void {
     this.#problems.push(requestProblem('query', name, message));
   }
 
@@ -65,14 +62,4 @@ export class QueryReader {
   finish(): void {
     if (this.#problems.length > 0) throw invalidRequest(this.#problems);
   }
-}
-
-/** ISO 8601, UTC where it names no offset; a plus sign that arrived as a space is taken for one. */
-export function parseInstant(text: string): number | undefined {
-  if (!INSTANT.test(text)) return undefined;
-  const date = text.slice(0, 10);
-  const [, time = '00:00', offset = 'Z'] = /^([\d:.]+)?(.*)$/.exec(text.slice(11)) ?? [];
-  const zone = offset === '' ? 'Z' : offset.replace(' ', '+').replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
-  const value = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
-  return Number.isNaN(value) ? undefined : value;
 }

@@ -1,14 +1,9 @@
-import type { Scope } from './access.js';
 import type { HttpReply, HttpRequest } from './http-server.js';
+import type { Operation } from './openapi/operation.js';
 import type { RateDecision } from './rate-limit.js';
-import type { RoutePattern } from './router.js';
 
-/** One path and method of the interface. */
-export interface Route extends RoutePattern {
-  /** Who may call it; `open`: anyone, without a key. */
-  readonly access: Scope | 'open';
-  /** Whether calls count against the rate limit: one, or as many items as the call has. */
-  readonly cost?: 'one' | 'each_item';
+/** An operation, and what does it. */
+export interface Route extends Operation {
   /** Where it is not that of all paths. */
   readonly maxBodyBytes?: number;
   /** Throws a MillraceError where the call is refused. */

@@ -84,6 +84,16 @@ export function createBodyShapes(): BodyShapes {
   };
 }
 
+/** Checks small bodies: throws VALIDATION_ERROR with every problem. Takes some milliseconds to make. */
+export function createShapeCheck(schema: object): (body: unknown) => void {
+  const validators = schemaCompiler()(schema);
+  return (body) => {
+    const problems = new ProblemList();
+    checkShape(validators, body, '', problems);
+    throwShapeProblems(problems, body);
+  };
+}
+
 /** The nodes of a body of which nothing is known yet; empty where it has none. */
 export function nodesOf(body: unknown): readonly unknown[] {
   const nodes = fieldOf(fieldOf(body, 'dag'), 'nodes');
@@ -116,7 +126,9 @@ function checkNode(validators: Validators, node: unknown, index: number, problem
 function checkShape(validators: Validators, value: unknown, path: string, problems: ProblemList): void {
   if (validators.first(value)) return;
   const isLong =
-    listLength(value, 'dependencies') + listLength(fieldOf(value, 'retry'), 'non_retryable') >
+    listLength(value, 'dependencies') +
+      listLength(fieldOf(value, 'retry'), 'non_retryable') +
+      listLength(value, 'execution_ids') >
     MAX_EXHAUSTIVE_ITEMS;
   const failed = problems.isFull || isLong ? validators.first : validators.all;
   failed(value);
@@ -164,6 +176,10 @@ function describeShapeError(error: ErrorObject, path: string): Problem {
   if (error.keyword === 'type') {
     const types = [error.params.type].flat().filter((name) => name !== 'null');
     return { path: at, message: `must be of type ${types.join(' or ')}`, type: `${types[0]}_type` };
+  }
+  if (error.keyword === 'additionalProperties') {
+    const extra = pointerToken(String(error.params.additionalProperty));
+    return { path: `${at}/${extra}`, message: 'is not known here', type: 'extra_forbidden' };
   }
   const message = error.keyword === 'minLength' ? 'must not be empty' : (error.message ?? 'is wrong');
   return { path: at, message, type: FAULT_TYPES.get(error.keyword) ?? 'value_error' };

@@ -5,7 +5,9 @@ export type ExecutionId = string & { readonly __brand: 'ExecutionId' };
 /** One Millrace process, for as long as it lives. */
 export type HostId = string & { readonly __brand: 'HostId' };
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** A UUID in upper or lower case, for JSON Schema. */
+export const UUID_PATTERN = '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
+const UUID = new RegExp(UUID_PATTERN);
 
 /** The id in its canonical lower-case spelling, or undefined where the text is no UUID. */
 export function parseExecutionId(text: string): ExecutionId | undefined {

@@ -3,12 +3,14 @@ import { MillraceError } from '../../model/errors.js';
 import { isArrayText, splitArray, splitLines } from '../batch-body.js';
 import type { HttpReply } from '../http-server.js';
 import { parseJson, requireJsonType } from '../json-body.js';
+import { submitBatch } from '../openapi/operations/batches.js';
+import { MAX_BATCH_ITEMS } from '../openapi/requests.js';
 import { rateLimited } from '../rate-limit.js';
 import { jsonTextReply } from '../reply.js';
 import { invalidRequest } from '../request-problem.js';
 import type { Call, Route } from '../route.js';
 import type { SubmissionReader } from '../submission-reader.js';
-import { type ItemError, itemErrorText, MAX_BATCH_ITEMS, resultsText } from './batch.js';
+import { type ItemError, itemErrorText, resultsText } from './batch.js';
 import { submittedText, toSubmission } from './submissions.js';
 
 export interface BatchSubmissionOptions {
@@ -22,16 +24,13 @@ const NDJSON = 'application/x-ndjson';
 
 export function batchSubmissionRoute(options: BatchSubmissionOptions): Route {
   return {
-    method: 'POST',
-    pattern: '/api/v1/workflow/batch',
-    access: 'submit',
-    cost: 'each_item',
+    ...submitBatch,
     maxBodyBytes: options.maxBatchBytes,
-    handle: (call) => submitBatch(call, options),
+    handle: (call) => submitItems(call, options),
   };
 }
 
-async function submitBatch(call: Call, options: BatchSubmissionOptions): Promise<HttpReply> {
+async function submitItems(call: Call, options: BatchSubmissionOptions): Promise<HttpReply> {
   const { items, read } = await splitItems(call, options.reader);
   const granted = await call.spend(Math.max(1, items.length));
   const outcomes = items.map((bytes, index) => {

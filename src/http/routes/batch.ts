@@ -2,9 +2,6 @@ import type { MillraceError } from '../../model/errors.js';
 import { errorBody } from '../error-reply.js';
 import type { Call } from '../route.js';
 
-/** Most items of one batch call. */
-export const MAX_BATCH_ITEMS = 1000;
-
 /** What is told of an item that failed; faults without a code are logged on the way. */
 export type ItemError = (thrown: unknown, call: Call) => MillraceError;
 

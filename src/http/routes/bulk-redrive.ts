@@ -1,63 +1,41 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
+import { createShapeCheck } from '../../model/body-shape.js';
 import { MillraceError } from '../../model/errors.js';
-import { parseWorkflowId, type WorkflowId } from '../../model/ids.js';
-import type { Problem } from '../../model/problems.js';
+import { parseWorkflowId } from '../../model/ids.js';
 import type { DeadLetterQuery } from '../../store/state-store.js';
+import { parseInstant } from '../instant.js';
+import { bulkFilterSchema } from '../openapi/requests.js';
 import { present } from '../page-query.js';
-import { parseInstant } from '../query-reader.js';
+
 import { invalidRequest } from '../request-problem.js';
 
 /** Which dead letters are meant; all of them where nothing is named. */
 export type BulkFilter = Omit<DeadLetterQuery, 'limit' | 'before'>;
 
+type BulkFilterBody = {
+  readonly [K in keyof typeof bulkFilterSchema.properties]?: string | null;
+};
+
 const PAGE_SIZE = 500;
 /** Executions that are redriven at once, so that the engine can put them into one call of the store. */
 const REDRIVES_AT_ONCE = 200;
 
-const FILTERS: ReadonlySet<string> = new Set(['handler', 'error_code', 'workflow_id', 'failed_after']);
-
-/** RFC 6901. */
-function pointerTo(name: string): string {
-  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-}
+const checkFilter = createShapeCheck(bulkFilterSchema);
 
 /** VALIDATION_ERROR. undefined: no body, which names nothing. */
 export function parseBulkFilter(body: unknown): BulkFilter {
   if (body === undefined) return {};
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw invalidRequest([{ path: '', type: 'object_type', message: 'must be an object' }]);
-  }
-  const fields = body as Readonly<Record<string, unknown>>;
-  // A misspelt filter would leave nothing out, and so redrive everything.
-  const problems: Problem[] = Object.keys(fields)
-    .filter((name) => !FILTERS.has(name))
-    .map((name) => ({
-      path: pointerTo(name),
-      type: 'extra_forbidden',
-      message: `must be one of ${[...FILTERS].join(', ')}`,
-    }));
-  const text = (name: string): string | undefined => {
-    const value = fields[name];
-    if (value === undefined || value === null) return undefined;
-    if (typeof value === 'string' && value !== '') return value;
-    problems.push({ path: `/${name}`, type: 'string_type', message: 'must be a text that is not empty' });
-    return undefined;
-  };
-  const converted = <T>(name: string, convert: (value: string) => T | undefined, expected: string) => {
-    const value = text(name);
-    const result = value === undefined ? undefined : convert(value);
-    if (value !== undefined && result === undefined)
-      problems.push({ path: `/${name}`, message: `must be ${expected}` });
-    return result;
-  };
-  const filter = {
-    handler: text('handler'),
-    errorCode: text('error_code'),
-    workflowId: converted<WorkflowId>('workflow_id', parseWorkflowId, 'a UUID'),
-    failedAfter: converted('failed_after', parseInstant, 'a time in ISO 8601, as 2026-01-31T09:30:00Z'),
-  };
-  if (problems.length > 0) throw invalidRequest(problems);
-  return present(filter);
+  checkFilter(body);
+  const { handler, error_code, workflow_id, failed_after } = body as BulkFilterBody;
+  const failedAfter = parseInstant(failed_after ?? '');
+  if (failed_after && failedAfter === undefined)
+    throw invalidRequest([{ path: '/failed_after', message: 'is not a time that there is' }]);
+  return present({
+    handler: handler ?? undefined,
+    errorCode: error_code ?? undefined,
+    workflowId: parseWorkflowId(workflow_id ?? ''),
+    failedAfter,
+  });
 }
 
 /**

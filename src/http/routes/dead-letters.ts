@@ -3,6 +3,12 @@ import type { SubmissionParser } from '../../model/parse-submission.js';
 import { encodeCursor } from '../cursor.js';
 import type { HttpReply } from '../http-server.js';
 import { readOptionalJson } from '../json-body.js';
+import {
+  deleteDeadLetter,
+  listDeadLetters,
+  retryDeadLetter,
+  retryDeadLetters,
+} from '../openapi/operations/dead-letters.js';
 import { present, readCursor, readPageSize } from '../page-query.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonReply } from '../reply.js';
@@ -11,7 +17,6 @@ import { deadLetterView, taskIdOf } from '../views/dead-letter-view.js';
 import { parseBulkFilter, redriveInBulk } from './bulk-redrive.js';
 
 const LIST = 'dlq';
-const PATH = '/api/v1/admin/dlq';
 
 export interface DeadLetterRoutesOptions {
   readonly engine: WorkflowEngine;
@@ -20,20 +25,16 @@ export interface DeadLetterRoutesOptions {
 
 export function deadLetterRoutes({ engine, parser }: DeadLetterRoutesOptions): Route[] {
   return [
-    { method: 'GET', pattern: PATH, access: 'admin', handle: (call) => listDead(call, engine) },
+    { ...listDeadLetters, handle: (call) => listDead(call, engine) },
     {
-      method: 'POST',
-      pattern: `${PATH}/retry`,
-      access: 'admin',
+      ...retryDeadLetters,
       async handle(call) {
         const filter = parseBulkFilter(readOptionalJson(call.request));
         return jsonReply(200, { retried: await redriveInBulk(engine, filter) });
       },
     },
     {
-      method: 'POST',
-      pattern: `${PATH}/{id}/retry`,
-      access: 'admin',
+      ...retryDeadLetter,
       async handle(call) {
         const { config } = parser.parseRedrive(readOptionalJson(call.request));
         const entry = await engine.redrive(call.params[0] ?? '', config);
@@ -45,9 +46,7 @@ export function deadLetterRoutes({ engine, parser }: DeadLetterRoutesOptions): R
       },
     },
     {
-      method: 'DELETE',
-      pattern: `${PATH}/{id}`,
-      access: 'admin',
+      ...deleteDeadLetter,
       async handle(call) {
         const id = call.params[0] ?? '';
         await engine.deleteDead(id);

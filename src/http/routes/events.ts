@@ -1,4 +1,5 @@
 import type { EventFeeds } from '../events/event-feeds.js';
+import { followExecution } from '../openapi/operations/executions.js';
 import type { Route } from '../route.js';
 import { executionIdOf } from './identifiers.js';
 
@@ -9,9 +10,7 @@ export interface EventRoutesOptions {
 export function eventRoutes({ feeds }: EventRoutesOptions): Route[] {
   return [
     {
-      method: 'GET',
-      pattern: '/api/v1/workflow/{execution_id}/events',
-      access: 'read',
+      ...followExecution,
       async handle({ request, params }) {
         const id = executionIdOf(params[0]);
         return feeds.open(id, request, request.header('last-event-id'));

@@ -3,6 +3,14 @@ import type { ExecutionId } from '../../model/ids.js';
 import type { SubmissionParser } from '../../model/parse-submission.js';
 import type { HttpReply } from '../http-server.js';
 import { readOptionalJson } from '../json-body.js';
+import {
+  cancelExecution,
+  explainExecution,
+  readExecution,
+  readResults,
+  triggerExecution,
+} from '../openapi/operations/executions.js';
+import { DETAIL, WAIT } from '../openapi/parameters.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
@@ -10,8 +18,6 @@ import { statusText } from '../views/execution-view.js';
 import { explanationText } from '../views/explanation-view.js';
 import { resultsBytes } from '../views/results-view.js';
 import { executionIdOf } from './identifiers.js';
-
-const MAX_WAIT_SECONDS = 60;
 
 export interface ExecutionRoutesOptions {
   readonly engine: WorkflowEngine;
@@ -21,9 +27,7 @@ export interface ExecutionRoutesOptions {
 export function executionRoutes({ engine, parser }: ExecutionRoutesOptions): Route[] {
   return [
     {
-      method: 'POST',
-      pattern: '/api/v1/workflow/trigger/{execution_id}',
-      access: 'submit',
+      ...triggerExecution,
       async handle(call) {
         const id = executionIdOf(call.params[0]);
         const { params } = parser.parseTrigger(readOptionalJson(call.request));
@@ -32,15 +36,11 @@ export function executionRoutes({ engine, parser }: ExecutionRoutesOptions): Rou
       },
     },
     {
-      method: 'GET',
-      pattern: '/api/v1/workflow/{execution_id}',
-      access: 'read',
+      ...readExecution,
       handle: (call) => readStatus(call, engine),
     },
     {
-      method: 'DELETE',
-      pattern: '/api/v1/workflow/{execution_id}',
-      access: 'submit',
+      ...cancelExecution,
       async handle(call) {
         const id = executionIdOf(call.params[0]);
         await engine.cancel(id);
@@ -48,17 +48,13 @@ export function executionRoutes({ engine, parser }: ExecutionRoutesOptions): Rou
       },
     },
     {
-      method: 'GET',
-      pattern: '/api/v1/workflow/{execution_id}/explain',
-      access: 'read',
+      ...explainExecution,
       async handle(call) {
         return jsonTextReply(200, explanationText(await engine.explain(executionIdOf(call.params[0]))));
       },
     },
     {
-      method: 'GET',
-      pattern: '/api/v1/workflow/{execution_id}/results',
-      access: 'read',
+      ...readResults,
       async handle(call) {
         return jsonTextReply(200, resultsBytes(await engine.read(executionIdOf(call.params[0]))));
       },
@@ -80,8 +76,8 @@ async function readStatus({ request, params }: Call, engine: WorkflowEngine): Pr
   const id = executionIdOf(params[0]);
   if (request.query === '') return jsonTextReply(200, statusText(await engine.read(id), { nodes: false }));
   const query = new QueryReader(request.query);
-  const waitSeconds = query.number('wait', { least: 0, most: MAX_WAIT_SECONDS, whole: false });
-  const detail = query.choice('detail', ['nodes']);
+  const waitSeconds = query.number(WAIT);
+  const detail = query.choice(DETAIL);
   query.finish();
   const view = waitSeconds
     ? await engine.waitForEnd(id, waitSeconds * 1000, request.signal)

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../model/errors.js';
 import { type ExecutionId, parseExecutionId, parseWorkflowId, type WorkflowId } from '../../model/ids.js';
+import { IDEMPOTENCY_KEY } from '../openapi/parameters.js';
 import { invalidRequest, requestProblem } from '../request-problem.js';
 
 /** EXECUTION_NOT_FOUND also for a text that is no id at all: there is no such execution. */
@@ -20,9 +21,11 @@ export function workflowIdOf(text: string | undefined): WorkflowId {
   });
 }
 
+const IDEMPOTENCY_KEY_PATTERN = new RegExp(IDEMPOTENCY_KEY.schema.pattern);
+
 /** The Idempotency-Key header; VALIDATION_ERROR where it is not 1 to 255 visible ASCII characters. */
 export function checkedIdempotencyKey(key: string | undefined): string | undefined {
-  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  if (key === undefined || IDEMPOTENCY_KEY_PATTERN.test(key)) return key;
   throw invalidRequest([
     requestProblem('header', 'Idempotency-Key', 'must be 1 to 255 visible ASCII characters'),
   ]);

@@ -4,6 +4,9 @@ import { EXECUTION_STATES } from '../../model/states.js';
 import type { ExecutionPage } from '../../store/history-store.js';
 import { encodeCursor } from '../cursor.js';
 import type { HttpReply } from '../http-server.js';
+import { listExecutions } from '../openapi/operations/executions.js';
+import { readDefinition } from '../openapi/operations/service.js';
+import { CREATED_AFTER, CREATED_BEFORE, NAME, STATUS, WORKFLOW_ID } from '../openapi/parameters.js';
 import { present, readCursor, readPageSize } from '../page-query.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonReply } from '../reply.js';
@@ -12,20 +15,15 @@ import { summaryView } from '../views/execution-view.js';
 import { workflowIdOf } from './identifiers.js';
 
 const LIST = 'executions';
-const STATUSES = EXECUTION_STATES.map((state) => state.toUpperCase());
 
 export function listRoutes(engine: WorkflowEngine): Route[] {
   return [
     {
-      method: 'GET',
-      pattern: '/api/v1/workflow',
-      access: 'read',
-      handle: (call) => listExecutions(call, engine),
+      ...listExecutions,
+      handle: (call) => listPage(call, engine),
     },
     {
-      method: 'GET',
-      pattern: '/api/v1/definitions/{workflow_id}',
-      access: 'read',
+      ...readDefinition,
       async handle(call) {
         return jsonReply(200, (await engine.plan(workflowIdOf(call.params[0]))).definition);
       },
@@ -33,15 +31,15 @@ export function listRoutes(engine: WorkflowEngine): Route[] {
   ];
 }
 
-async function listExecutions({ request }: Call, engine: WorkflowEngine): Promise<HttpReply> {
+async function listPage({ request }: Call, engine: WorkflowEngine): Promise<HttpReply> {
   const query = new QueryReader(request.query);
-  const status = query.choice('status', STATUSES);
+  const status = query.choice(STATUS);
   const filters = {
     state: EXECUTION_STATES.find((state) => state.toUpperCase() === status),
-    name: query.text('name'),
+    name: query.text(NAME),
     workflowId: readWorkflowId(query),
-    createdAfter: query.instant('created_after'),
-    createdBefore: query.instant('created_before'),
+    createdAfter: query.instant(CREATED_AFTER),
+    createdBefore: query.instant(CREATED_BEFORE),
   };
   const limit = readPageSize(query);
   const before = readCursor(query, { name: LIST, filters, parse: parseExecutionId });
@@ -55,10 +53,10 @@ async function listExecutions({ request }: Call, engine: WorkflowEngine): Promis
 }
 
 function readWorkflowId(query: QueryReader): WorkflowId | undefined {
-  const text = query.text('workflow_id');
+  const text = query.text(WORKFLOW_ID);
   if (text === undefined) return undefined;
   const id = parseWorkflowId(text);
-  if (id === undefined) query.reject('workflow_id', 'must be a UUID');
+  if (id === undefined) query.reject(WORKFLOW_ID, 'must be a UUID');
   return id;
 }
 

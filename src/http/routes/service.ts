@@ -1,8 +1,16 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
 import type { EventFeeds } from '../events/event-feeds.js';
 import type { HttpTelemetry } from '../http-telemetry.js';
+import {
+  readHealth,
+  readLiveness,
+  readMetrics,
+  readReadiness,
+  readStats,
+} from '../openapi/operations/service.js';
 import { jsonReply } from '../reply.js';
 import type { Route } from '../route.js';
+import { docsRoutes } from './docs.js';
 
 export interface ServiceRoutesOptions {
   readonly engine: WorkflowEngine;
@@ -17,9 +25,7 @@ export interface ServiceRoutesOptions {
 export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: ServiceRoutesOptions): Route[] {
   return [
     {
-      method: 'GET',
-      pattern: '/health',
-      access: 'open',
+      ...readHealth,
       handle() {
         const { mode, durability, dependencies } = engine.health();
         const isHealthy = Object.values(dependencies).every((state) => state === 'healthy');
@@ -33,27 +39,21 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
         });
       },
     },
-    { method: 'GET', pattern: '/livez', access: 'open', handle: () => jsonReply(200, { status: 'alive' }) },
+    { ...readLiveness, handle: () => jsonReply(200, { status: 'alive' }) },
     {
-      method: 'GET',
-      pattern: '/readyz',
-      access: 'open',
+      ...readReadiness,
       handle: () =>
         engine.health().ready ? jsonReply(200, { status: 'ready' }) : jsonReply(503, { status: 'not_ready' }),
     },
     {
-      method: 'GET',
-      pattern: '/metrics',
-      access: 'read',
+      ...readMetrics,
       async handle() {
         const { contentType, text } = await telemetry.scrape();
         return { status: 200, headers: [['Content-Type', contentType]], body: text };
       },
     },
     {
-      method: 'GET',
-      pattern: '/api/v1/admin/stats',
-      access: 'admin',
+      ...readStats,
       async handle() {
         const { store, runner, hosts } = await engine.stats();
         return jsonReply(200, {
@@ -79,5 +79,6 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
         });
       },
     },
+    ...docsRoutes(version),
   ];
 }

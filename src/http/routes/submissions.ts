@@ -4,6 +4,7 @@ import { MillraceError } from '../../model/errors.js';
 import type { ParsedSubmission, SubmissionParser } from '../../model/parse-submission.js';
 import type { HttpReply } from '../http-server.js';
 import { readOptionalJson, requireJsonType } from '../json-body.js';
+import { rerunWorkflow, submitWorkflow } from '../openapi/operations/executions.js';
 import { jsonTextReply } from '../reply.js';
 import { invalidRequest } from '../request-problem.js';
 import type { Call, Route } from '../route.js';
@@ -19,10 +20,7 @@ export interface SubmissionRoutesOptions {
 export function submissionRoutes({ engine, parser, reader }: SubmissionRoutesOptions): Route[] {
   return [
     {
-      method: 'POST',
-      pattern: '/api/v1/workflow',
-      access: 'submit',
-      cost: 'one',
+      ...submitWorkflow,
       handle(call) {
         requireJsonType(call.request);
         const headerKey = checkedIdempotencyKey(call.request.header('idempotency-key'));
@@ -37,10 +35,7 @@ export function submissionRoutes({ engine, parser, reader }: SubmissionRoutesOpt
       },
     },
     {
-      method: 'POST',
-      pattern: '/api/v1/workflow/{workflow_id}/executions',
-      access: 'submit',
-      cost: 'one',
+      ...rerunWorkflow,
       handle: (call) => runAgain(call, engine, parser),
     },
   ];
