@@ -122,6 +122,14 @@ export const deadLetterList = record({
   next_cursor: nextCursor,
 });
 
+const circuit = record({
+  ...{ name: TEXT, handler: TEXT, origin: TEXT },
+  state: { type: 'string', enum: ['CLOSED', 'OPEN', 'HALF_OPEN'] },
+  ...{ failure_count: COUNT, refused_count: COUNT, opened_at: TIME_OR_NULL, retry_at: TIME_OR_NULL },
+});
+export const circuitList = record({ circuits: { type: 'array', items: circuit }, count: COUNT });
+export const circuitReset = record({ status: { const: 'success' }, message: TEXT, name: TEXT });
+
 export const health = record({
   ...{ status: { type: 'string', enum: ['healthy', 'degraded'] }, timestamp: TIME, version: TEXT },
   dependencies: mapOf({ type: 'string', enum: ['healthy', 'unhealthy'] }, 'The stores.'),
@@ -148,6 +156,7 @@ export const stats = record(
       ...{ count: COUNT, running_tasks: COUNT },
       replaced: record({ timeout: COUNT, crash: COUNT }),
     }),
+    circuits: record({ closed: COUNT, open: COUNT, half_open: COUNT, opened: COUNT, refused: COUNT }),
     hosts: { type: 'array', items: host },
     totals: record({ submissions: COUNT, completed: COUNT, failed: COUNT, cancelled: COUNT }),
     rates_per_second: record({ submissions: AMOUNT, completions: AMOUNT }),
@@ -216,6 +225,6 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     DeadLetter: deadLetter,
     DeadLetterList: deadLetterList,
   },
-  ...{ Health: health, Latency: latency, Host: host, Stats: stats },
+  ...{ Circuit: circuit, Health: health, Latency: latency, Host: host, Stats: stats },
   ...{ Problem: problem, Error: error, ValidationError: validationError, RateLimitError: rateLimitError },
 };

@@ -10,6 +10,7 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Batches: 'The same for up to 1,000 at once.',
   Definitions: 'What was submitted.',
   'Dead letters': 'Nodes whose attempts are exhausted.',
+  Circuits: 'Services that are called no more, because they fail.',
   Service: 'For orchestrators, monitoring and people who watch.',
 };
 

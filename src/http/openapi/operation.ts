@@ -6,7 +6,7 @@ import type { Parameter } from './parameters.js';
 /** JSON Schema, draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export type Tag = 'Executions' | 'Batches' | 'Definitions' | 'Dead letters' | 'Service';
+export type Tag = 'Executions' | 'Batches' | 'Definitions' | 'Dead letters' | 'Circuits' | 'Service';
 
 /** One path and method as clients see it. The routes are made of these, so what is documented is what is served. */
 export interface Operation extends RoutePattern {

@@ -1,11 +1,10 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
 import type { CircuitStatus } from '../../runner/task-runner.js';
+import { listCircuits, resetCircuit } from '../openapi/operations/circuits.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonReply } from '../reply.js';
 import type { Route } from '../route.js';
 import { instant } from '../views/json-text.js';
-
-const PATH = '/api/v1/admin/circuits';
 
 export interface CircuitRoutesOptions {
   readonly engine: WorkflowEngine;
@@ -17,9 +16,7 @@ export interface CircuitRoutesOptions {
 export function circuitRoutes({ engine, nowMs }: CircuitRoutesOptions): Route[] {
   return [
     {
-      method: 'GET',
-      pattern: PATH,
-      access: 'admin',
+      ...listCircuits,
       handle({ request }) {
         new QueryReader(request.query).finish();
         const now = nowMs();
@@ -28,9 +25,7 @@ export function circuitRoutes({ engine, nowMs }: CircuitRoutesOptions): Route[] 
       },
     },
     {
-      method: 'POST',
-      pattern: `${PATH}/{name}/reset`,
-      access: 'admin',
+      ...resetCircuit,
       handle({ params: [name = ''] }) {
         engine.resetCircuit(name);
         return jsonReply(200, { status: 'success', message: `Circuit ${name} reset`, name });
