@@ -1,6 +1,6 @@
 import { ERROR_CATEGORIES } from '../../model/errors.js';
 import { API_EXECUTION_STATUS, API_NODE_STATUS, NODE_STATES } from '../../model/states.js';
-import type { JsonSchema } from './operation.js';
+import type { JsonSchema } from './json-schema.js';
 
 const UUID = { type: 'string', format: 'uuid' } as const;
 const TIME = { type: 'string', format: 'date-time' } as const;

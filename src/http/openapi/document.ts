@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode } from '../../model/errors.js';
 import { ANSWER_SCHEMAS, error, rateLimitError, validationError } from './answers.js';
-import { type Answer, errorsOf, type JsonSchema, type Operation, type Tag } from './operation.js';
+import type { JsonSchema } from './json-schema.js';
+import { type Answer, errorsOf, type Operation, type Tag } from './operation.js';
 import { definition } from './operations/service.js';
 import type { Parameter } from './parameters.js';
 import { REQUEST_SCHEMAS } from './requests.js';

@@ -1,10 +1,8 @@
 import type { ErrorCode } from '../../model/errors.js';
 import type { Scope } from '../access.js';
 import type { RoutePattern } from '../router.js';
+import type { JsonSchema } from './json-schema.js';
 import type { Parameter } from './parameters.js';
-
-/** JSON Schema, draft 2020-12. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export type Tag = 'Executions' | 'Batches' | 'Definitions' | 'Dead letters' | 'Circuits' | 'Service';
 

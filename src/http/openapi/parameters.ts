@@ -1,6 +1,6 @@
 import { EXECUTION_STATES } from '../../model/states.js';
 import { INSTANT_PATTERN } from '../instant.js';
-import type { JsonSchema } from './operation.js';
+import type { JsonSchema } from './json-schema.js';
 
 /** A parameter in the query or a header. What reads it goes by the same schema that is published. */
 export interface Parameter {

@@ -8,7 +8,7 @@ import {
 } from '../../model/definition-schema.js';
 import { UUID_PATTERN } from '../../model/ids.js';
 import { INSTANT_PATTERN } from '../instant.js';
-import type { JsonSchema } from './operation.js';
+import type { JsonSchema } from './json-schema.js';
 
 /** Most items of one batch call. */
 export const MAX_BATCH_ITEMS = 1000;

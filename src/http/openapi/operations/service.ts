@@ -1,6 +1,7 @@
 import { submissionSchema } from '../../../model/definition-schema.js';
 import { health, liveness, readiness, record, stats } from '../answers.js';
-import type { JsonSchema, Operation } from '../operation.js';
+import type { JsonSchema } from '../json-schema.js';
+import type { Operation } from '../operation.js';
 
 const tag = 'Service';
 const { name, timeout_seconds, dag } = submissionSchema.properties;
