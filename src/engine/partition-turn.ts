@@ -1,6 +1,6 @@
 import type { Clock } from '../model/clock.js';
 
-/** How long, and for how many submissions, one partition is had: calls grow with it (see docs/decisions/0004). */
+/** How long, and for how many submissions, one partition is had: calls grow with it (see docs/decisions/0005). */
 const TURN_MS = 10;
 const TURN_ITEMS = 256;
 

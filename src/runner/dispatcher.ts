@@ -5,6 +5,7 @@ import { monotonicMs } from './frames/thread-clock.js';
 import type { HandlerLogLine, ThreadNotice, ThreadSettings, ThreadStart } from './frames/thread-protocol.js';
 import { Job } from './job.js';
 import { JobQueue } from './job-queue.js';
+import { Pace } from './pace.js';
 import { PlanNumbers, type ProgramLimits } from './program-book.js';
 import type { ResultBatch } from './result-batch.js';
 import { type JobDesk, Supervisor } from './supervisor.js';
@@ -48,6 +49,7 @@ export class Dispatcher implements JobDesk, CrewListener {
   readonly #waiting = new JobQueue();
   readonly #waitingAlone = new JobQueue();
   readonly #supervisor: Supervisor;
+  readonly #pace: Pace;
   readonly #desk: CircuitDesk;
   #soloIdleTimer: NodeJS.Timeout | undefined;
   #isPlacementDue = false;
@@ -56,6 +58,7 @@ export class Dispatcher implements JobDesk, CrewListener {
   constructor(options: DispatcherOptions) {
     const { pool, threads, settings, programLimits, onLog } = options;
     this.#options = options;
+    this.#pace = new Pace(threads * settings.concurrency);
     const crew = { pool, settings, programLimits, onLog, planNumbers: new PlanNumbers(), listener: this };
     this.#common = new ThreadCrew({ ...crew, solo: false, most: 2 * threads });
     this.#solo = new ThreadCrew({ ...crew, solo: true, most: threads });
@@ -85,7 +88,7 @@ export class Dispatcher implements JobDesk, CrewListener {
 
   room(): number {
     const waiting = this.#waiting.size + this.#waitingAlone.size + this.#solo.load();
-    return Math.max(0, this.#common.room() - waiting);
+    return Math.max(0, this.#common.room() + this.#pace.ahead - waiting);
   }
 
   run(tasks: readonly RunnerTask[]): void {
@@ -127,6 +130,7 @@ export class Dispatcher implements JobDesk, CrewListener {
     times: { readonly queuedMs: number; readonly runMs: number },
   ): void {
     this.#jobs.delete(job.task.key);
+    this.#pace.ran(times.runMs);
     if (outcome.kind === 'refused') this.#desk.board.refuse(outcome.circuit);
     this.#options.results.add({ key: job.task.key, outcome, queuedMs: times.queuedMs, runMs: times.runMs });
   }
