@@ -124,7 +124,7 @@ module.exports = {
     },
     driver('lmdb', ['lmdb'], ['src/store/embedded/']),
     driver('redis', ['ioredis'], ['src/store/redis/']),
-    driver('postgres', ['pg', 'pg-copy-streams'], ['src/store/postgres/']),
+    driver('postgres', ['pg'], ['src/store/postgres/']),
     driver('threads', ['piscina'], ['src/runner/']),
     driver('circuits', ['cockatiel'], ['src/runner/circuits/']),
     driver('http-server', ['uWebSockets.js', 'uwebsockets'], ['src/http/']),

@@ -77,6 +77,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   const { place, ...stores } = await open({
     ...{ config, clock, log, closers, host, runner, startedAt: clock.now() },
     onScript: (name, ms) => metrics.script(name, ms),
+    onSetAside: () => metrics.recordSetAside(),
   });
   const engine: Engine = new Engine({
     ...stores,
@@ -146,6 +147,7 @@ interface StoresOptions {
   readonly runner: TaskRunner;
   readonly startedAt: number;
   readonly onScript: (name: string, ms: number) => void;
+  readonly onSetAside: () => void;
 }
 
 function describeHost({ config, host, runner, startedAt, clock }: StoresOptions): HostInfo {
@@ -182,7 +184,7 @@ async function patiently<T>(what: string, options: StoresOptions, open: () => Pr
 }
 
 async function openDistributed(options: StoresOptions): Promise<Stores> {
-  const { config, clock, log, closers, host, onScript } = options;
+  const { config, clock, log, closers, host, onScript, onSetAside } = options;
   let redis: OpenRedisStore | undefined;
   const record = await patiently('PostgreSQL (DATABASE_URL)', options, () =>
     openPostgresHistory({
@@ -192,11 +194,13 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
       pendingTtlMs: config.PENDING_TTL_DAYS * DAY_MS,
       maxBatchBytes: config.ARCHIVE_BATCH_BYTES,
       hot: async (ids) => (await redis?.summaries(ids)) ?? ids.map(() => undefined),
-      onSetAside: (executionId, reason) =>
+      onSetAside(executionId, reason) {
+        onSetAside();
         log.error('the record refused an execution; it is kept in the table set_aside', {
           executionId,
           reason,
-        }),
+        });
+      },
       onHealth: (healthy, error) =>
         healthy ? log.info('PostgreSQL is back') : log.error('PostgreSQL is away', { error }),
     }),

@@ -20,6 +20,13 @@ export function encodeDeadLetterKey(key: DeadLetterKey): Buffer {
   return bytes;
 }
 
+/** No key of that instant, in milliseconds since the epoch, or of a later one is less. */
+export function leastDeadLetterKeyAt(instant: number): Buffer {
+  const bytes = Buffer.alloc(DEAD_LETTER_KEY_BYTES);
+  bytes.writeUIntBE(Math.max(0, Math.floor(instant)), 0, 6);
+  return bytes;
+}
+
 export function deadLetterId(key: DeadLetterKey): string {
   return encodeDeadLetterKey(key).toString('base64url');
 }

@@ -66,6 +66,12 @@ describe('metrics', () => {
     }
   });
 
+  test('counts the records that were set aside', async () => {
+    const metrics = metricsOf();
+    metrics.recordSetAside();
+    assert.equal(sampleOf((await metrics.scrape()).text, 'millrace_record_set_aside_total'), 1);
+  });
+
   test('puts handlers that nobody has under one label', async () => {
     const metrics = metricsOf();
     assert.ok(!(await metrics.scrape()).text.includes('handler="unknown"'));

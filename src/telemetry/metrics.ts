@@ -20,6 +20,8 @@ export interface MetricsOptions {
 export interface Metrics extends Telemetry {
   requestRecorder(endpoint: string, method: string): { observe(durationMs: number, status: number): void };
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** The record refused an execution, which was put where its operator finds it. */
+  recordSetAside(): void;
   /** A script of the distributed store was called. */
   script(name: string, durationMs: number): void;
   summary(): Readonly<Record<string, unknown>>;
@@ -85,6 +87,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     reconciled(count) {
       series.reconciled += count;
     },
+    recordSetAside() {
+      series.recordsSetAside += 1;
+    },
     script: (name, durationMs) => series.ofScript(name).observe(durationMs),
     requestRecorder: (endpoint, method) => series.requestRecorder(endpoint, method),
     async scrape() {
@@ -103,6 +108,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
 class SeriesTable {
   submissions = 0;
   reconciled = 0;
+  recordsSetAside = 0;
   readonly completions = { completed: 0, failed: 0, cancelled: 0 };
   readonly workflowDuration = new BucketHistogram();
   readonly requests: RequestSeries[] = [];
@@ -187,6 +193,13 @@ function registerSeries(registry: Registry, series: SeriesTable): void {
     'Executions that nothing would have woken; must read 0.',
     [],
     () => [[{}, series.reconciled]],
+  );
+  addCounter(
+    registry,
+    'millrace_record_set_aside_total',
+    'Executions that the record refused for what they hold, kept in the table set_aside; must read 0.',
+    [],
+    () => [[{}, series.recordsSetAside]],
   );
   addHistogram(registry, 'workflow_duration_seconds', 'From the start of an execution to its end.', () => [
     [{}, series.workflowDuration],

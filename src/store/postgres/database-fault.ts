@@ -12,10 +12,11 @@ export function isTransient(error: unknown): boolean {
   return codeOf(error) === '40P01' || codeOf(error) === '40001';
 }
 
+/** Told by its fields: the text is in the language of the server. A CHECK that fails names its constraint. */
 export function isMissingPartition(error: unknown): boolean {
-  return (
-    codeOf(error) === '23514' && error instanceof Error && error.message.includes('no partition of relation')
-  );
+  if (codeOf(error) !== '23514') return false;
+  const { table, constraint } = error as { readonly table?: string; readonly constraint?: string };
+  return table === 'executions' && constraint === undefined;
 }
 
 function codeOf(error: unknown): string {

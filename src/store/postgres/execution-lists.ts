@@ -1,143 +1,131 @@
 import type { Pool } from 'pg';
-import type { ExecutionId, WorkflowId } from '../../model/ids.js';
+import type { ExecutionId } from '../../model/ids.js';
 import type { ExecutionSummary } from '../../model/snapshot.js';
 import { EXECUTION_STATES, type ExecutionState, hasEnded } from '../../model/states.js';
 import type { ExecutionPage, ExecutionQuery } from '../history-store.js';
 import { leastIdAt } from './day-partitions.js';
-import { decodeError, escapeText, unescapeText } from './record-codec.js';
+import { decodeSummary, escapeText, SUMMARY_COLUMNS, type SummaryRow } from './record-codec.js';
 
 /** What the hot store says of executions that the record has as unfinished. */
 export type HotSummaries = (
   ids: readonly ExecutionId[],
 ) => Promise<readonly (ExecutionSummary | undefined)[]>;
 
-interface SummaryRow {
-  readonly execution_id: string;
-  readonly workflow_id: string;
-  readonly name: string;
-  readonly state: number;
-  readonly created_at: string;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-  readonly error: Buffer | null;
-}
+/** Rows of one more look, where those of the look before were in another state by now; and how many looks a page takes. */
+const LOOK_ROWS = 500;
+const MAX_LOOKS = 5;
 
-const COLUMNS = 'execution_id, workflow_id, name, state, created_at, started_at, finished_at, error';
-const ENDED = EXECUTION_STATES.filter(hasEnded);
-
-/** One page, newest first, by keyset. `hot` brings the states of unfinished ones up to date. */
+/**
+ * One page, newest first, by keyset. `hot` brings the states of unfinished ones up to date; those that are then in another state than
+ * the query's are left out, so that a page may be short, or even empty, and have a next one.
+ */
 export async function listExecutions(
   pool: Pool,
   hot: HotSummaries,
   query: ExecutionQuery,
 ): Promise<ExecutionPage> {
-  const { state, limit } = query;
-  if (state !== undefined && !hasEnded(state)) return listUnfinished(pool, hot, query);
-  const ended = await queryEnded(pool, query, limit + 1);
-  if (state !== undefined) return pageOf(ended, limit);
-  const open = await overlay(hot, await queryUnfinished(pool, query, limit + 1));
-  const all = [...ended, ...open].sort((a, b) => (a.executionId < b.executionId ? 1 : -1));
-  return pageOf(distinct(all), limit);
-}
-
-/** Rows whose state is another by now are dropped; the page goes on until it is full or there is nothing more. */
-async function listUnfinished(pool: Pool, hot: HotSummaries, query: ExecutionQuery): Promise<ExecutionPage> {
+  const asked = await withoutNeedlessName(pool, query);
+  if (!asked) return { executions: [], next: undefined };
+  const { limit, state } = asked;
   const found: ExecutionSummary[] = [];
-  let before = query.before;
-  for (;;) {
-    const rows = await queryUnfinished(pool, { ...query, ...(before && { before }) }, query.limit + 1);
-    const current = await overlay(hot, rows);
-    found.push(...current.filter((summary) => summary.state === query.state));
+  let { before } = asked;
+  for (let look = 1; ; look++) {
+    const wanted = look === 1 ? limit + 1 : Math.max(limit + 1, LOOK_ROWS);
+    const rows = await queryRows(pool, { ...asked, ...(before && { before }) }, wanted);
+    const current = await broughtUpToDate(pool, hot, rows);
+    found.push(...current.filter((summary) => state === undefined || summary.state === state));
+    if (found.length > limit) {
+      const executions = found.slice(0, limit);
+      return { executions, next: executions.at(-1)?.executionId };
+    }
+    if (rows.length < wanted) return { executions: found, next: undefined };
     before = rows.at(-1)?.executionId;
-    if (found.length > query.limit || rows.length <= query.limit) return pageOf(found, query.limit);
+    if (look === MAX_LOOKS) return { executions: found, next: before };
   }
 }
 
-async function overlay(hot: HotSummaries, rows: readonly ExecutionSummary[]): Promise<ExecutionSummary[]> {
-  if (rows.length === 0) return [];
-  const current = await hot(rows.map((row) => row.executionId));
-  return rows.map((row, index) => current[index] ?? row);
+/** A workflow has one name, so that beside it a name either excludes nothing or everything; undefined: everything. */
+async function withoutNeedlessName(pool: Pool, query: ExecutionQuery): Promise<ExecutionQuery | undefined> {
+  const { name, ...rest } = query;
+  if (name === undefined || rest.workflowId === undefined) return query;
+  const { rows } = await pool.query<{ name: string }>(
+    `(SELECT name FROM unfinished WHERE workflow_id = $1 LIMIT 1) UNION ALL
+     (SELECT name FROM executions WHERE workflow_id = $1 LIMIT 1)`,
+    [rest.workflowId],
+  );
+  return rows[0]?.name === escapeText(name) ? rest : undefined;
 }
 
-function pageOf(summaries: readonly ExecutionSummary[], limit: number): ExecutionPage {
-  const executions = summaries.slice(0, limit);
-  return { executions, next: summaries.length > limit ? executions.at(-1)?.executionId : undefined };
-}
-
-function distinct(sorted: readonly ExecutionSummary[]): ExecutionSummary[] {
-  return sorted.filter((summary, index) => summary.executionId !== sorted[index - 1]?.executionId);
-}
-
-class Conditions {
-  readonly values: unknown[] = [];
-  readonly #parts: string[] = [];
-
-  add(column: string, operator: string, value: unknown): void {
-    this.values.push(value);
-    this.#parts.push(`${column} ${operator} $${this.values.length}`);
-  }
-  get text(): string {
-    return this.#parts.length > 0 ? `WHERE ${this.#parts.join(' AND ')}` : '';
-  }
-}
-
-function conditionsOf(query: ExecutionQuery): Conditions {
-  const conditions = new Conditions();
-  if (query.before !== undefined) conditions.add('execution_id', '<', query.before);
-  if (query.createdBefore !== undefined) conditions.add('execution_id', '<', leastIdAt(query.createdBefore));
-  if (query.createdAfter !== undefined)
-    conditions.add('execution_id', '>=', leastIdAt(Math.floor(query.createdAfter) + 1));
-  if (query.workflowId !== undefined) conditions.add('workflow_id', '=', query.workflowId);
-  if (query.name !== undefined) conditions.add('name', '=', escapeText(query.name));
-  return conditions;
-}
-
-async function queryUnfinished(
+/**
+ * What is unfinished in the record and gone from the hot store has either been parked, and the record is right, or has ended and left
+ * since the record was asked, and the record knows by now.
+ */
+async function broughtUpToDate(
   pool: Pool,
-  query: ExecutionQuery,
-  limit: number,
+  hot: HotSummaries,
+  summaries: readonly ExecutionSummary[],
 ): Promise<ExecutionSummary[]> {
-  const conditions = conditionsOf(query);
+  const open = summaries.filter((summary) => !hasEnded(summary.state)).map((each) => each.executionId);
+  if (open.length === 0) return [...summaries];
+  const held = await hot(open);
+  const current = new Map<ExecutionId, ExecutionSummary>();
+  for (const [index, id] of open.entries()) {
+    const summary = held[index];
+    if (summary) current.set(id, summary);
+  }
+  const gone = open.filter((id) => !current.has(id));
+  for (const summary of await readSummaries(pool, gone)) current.set(summary.executionId, summary);
+  return summaries.map((summary) => current.get(summary.executionId) ?? summary);
+}
+
+async function readSummaries(pool: Pool, ids: readonly ExecutionId[]): Promise<ExecutionSummary[]> {
+  if (ids.length === 0) return [];
   const { rows } = await pool.query<SummaryRow>(
-    `SELECT ${COLUMNS} FROM unfinished ${conditions.text} ORDER BY execution_id DESC LIMIT ${limit}`,
-    conditions.values,
+    `SELECT ${SUMMARY_COLUMNS} FROM unfinished WHERE execution_id = ANY($1::uuid[]) UNION ALL
+     SELECT ${SUMMARY_COLUMNS} FROM executions WHERE execution_id = ANY($1::uuid[])`,
+    [ids],
   );
-  return rows.map(summaryOf);
+  return rows.map(decodeSummary);
 }
 
-/** With a filter the states are asked for one by one, each from the index that ends with the id: so no page reads rows that it does
- * not show. */
-async function queryEnded(pool: Pool, query: ExecutionQuery, limit: number): Promise<ExecutionSummary[]> {
+/**
+ * The newest rows, all in one statement: it sees one instant of the record, in which an execution stands in one of the two tables.
+ * With a filter the states are asked for one by one, each from the index that ends with the id, so that nothing is read that is not
+ * shown.
+ */
+async function queryRows(pool: Pool, query: ExecutionQuery, limit: number): Promise<ExecutionSummary[]> {
+  const values: unknown[] = [];
   const isFiltered = query.name !== undefined || query.workflowId !== undefined;
-  const states: readonly (ExecutionState | undefined)[] =
-    query.state !== undefined ? [query.state] : isFiltered ? ENDED : [undefined];
-  const pages = await Promise.all(
-    states.map(async (state) => {
-      const conditions = conditionsOf(query);
-      if (state !== undefined) conditions.add('state', '=', EXECUTION_STATES.indexOf(state));
-      const { rows } = await pool.query<SummaryRow>(
-        `SELECT ${COLUMNS} FROM executions ${conditions.text} ORDER BY execution_id DESC LIMIT ${limit}`,
-        conditions.values,
+  const conditions = conditionsOf(query, values);
+  const part = (table: string, state?: ExecutionState): string => {
+    const inState = state === undefined ? [] : [`state = ${EXECUTION_STATES.indexOf(state)}`];
+    const all = [...inState, ...conditions];
+    const where = all.length > 0 ? `WHERE ${all.join(' AND ')}` : '';
+    return `(SELECT ${SUMMARY_COLUMNS} FROM ${table} ${where} ORDER BY execution_id DESC LIMIT ${limit})`;
+  };
+  const parts = !(query.state || isFiltered)
+    ? [part('unfinished'), part('executions')]
+    : EXECUTION_STATES.filter((state) => query.state === undefined || state === query.state).map((state) =>
+        part(hasEnded(state) ? 'executions' : 'unfinished', state),
       );
-      return rows.map(summaryOf);
-    }),
+  const { rows } = await pool.query<SummaryRow>(
+    `SELECT * FROM (${parts.join(' UNION ALL ')}) AS found ORDER BY execution_id DESC LIMIT ${limit}`,
+    values,
   );
-  return pages
-    .flat()
-    .sort((a, b) => (a.executionId < b.executionId ? 1 : -1))
-    .slice(0, limit);
+  return rows.map(decodeSummary);
 }
 
-function summaryOf(row: SummaryRow): ExecutionSummary {
-  const error = decodeError(row.error);
-  return {
-    executionId: row.execution_id as ExecutionId,
-    workflowId: row.workflow_id as WorkflowId,
-    name: unescapeText(row.name),
-    state: EXECUTION_STATES[row.state] ?? 'pending',
-    createdAt: Number(row.created_at),
-    ...(row.started_at !== null && { startedAt: Number(row.started_at) }),
-    ...(row.finished_at !== null && { finishedAt: Number(row.finished_at) }),
-    ...(error && { error }),
+function conditionsOf(query: ExecutionQuery, values: unknown[]): string[] {
+  const conditions: string[] = [];
+  const add = (column: string, operator: string, value: unknown): void => {
+    values.push(value);
+    conditions.push(`${column} ${operator} $${values.length}`);
   };
+  if (query.before !== undefined) add('execution_id', '<', query.before);
+  if (query.createdBefore !== undefined) add('execution_id', '<', leastIdAt(Math.ceil(query.createdBefore)));
+  if (query.createdAfter !== undefined)
+    add('execution_id', '>=', leastIdAt(Math.floor(query.createdAfter) + 1));
+  if (query.workflowId !== undefined) add('workflow_id', '=', query.workflowId);
+  if (query.name !== undefined) add('name', '=', escapeText(query.name));
+  return conditions;
 }

@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import type { ClientBase } from 'pg';
 import { MillraceError } from '../../model/errors.js';
 
-/** Two numbers that only Millrace uses: the lock under which a host migrates, and the one under which it recovers. */
+/** Locks of two numbers that only Millrace uses: under them a host migrates, recovers, removes what is past its time. */
 export const MIGRATION_LOCK = [0x6d72, 1] as const;
 export const RECOVERY_LOCK = [0x6d72, 2] as const;
+export const SWEEP_LOCK = [0x6d72, 3] as const;
 
 interface Migration {
   readonly name: string;
@@ -16,10 +17,12 @@ interface Migration {
   readonly checksum: string;
 }
 
-/** Runs what `migrations/` has and the database has not, each in a transaction, one host at a time. Throws STORE_UNSUITABLE where the
- * database is newer than this version, or a migration that it ran has been edited since. */
-export async function migrate(client: ClientBase): Promise<void> {
-  const migrations = await readMigrations();
+/**
+ * Runs what `directory` has and the database has not, in the order of the names, each in a transaction, one host at a time. Throws
+ * STORE_UNSUITABLE where the database is newer than this version, or a migration that it ran has been edited since.
+ */
+export async function migrate(client: ClientBase, directory = findDirectory()): Promise<void> {
+  const migrations = await readMigrations(directory);
   await client.query('SELECT pg_advisory_lock($1, $2)', [...MIGRATION_LOCK]);
   try {
     await client.query(
@@ -37,6 +40,9 @@ export async function migrate(client: ClientBase): Promise<void> {
 }
 
 function refuseStrange(migrations: readonly Migration[], done: ReadonlyMap<string, string>): void {
+  const last = [...done.keys()].sort().at(-1) ?? '';
+  const late = migrations.find(({ name }) => name < last && !done.has(name));
+  if (late) throw unsuitable(`${late.name} comes before ${last}, which was run: migrations go forward only`);
   const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
   for (const [name, checksum] of done) {
     const here = known.get(name);
@@ -63,8 +69,7 @@ async function run(client: ClientBase, { name, sql, checksum }: Migration): Prom
   }
 }
 
-async function readMigrations(): Promise<readonly Migration[]> {
-  const directory = findDirectory();
+async function readMigrations(directory: string): Promise<readonly Migration[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(
     names.map(async (name) => {

@@ -3,7 +3,7 @@ import { encodeDeadLetterKey, parseDeadLetterId } from '../../model/dead-letter.
 import type { DeadLetter } from '../../model/snapshot.js';
 import type { DeadLetterQuery } from '../state-store.js';
 import { databaseUnavailable } from './database-fault.js';
-import { escapeText } from './record-codec.js';
+import { indexedText } from './record-codec.js';
 
 /** The dead letters of the record. */
 export class PostgresDeadLetters {
@@ -24,9 +24,9 @@ export class PostgresDeadLetters {
     const before = query.before === undefined ? undefined : keyOf(query.before);
     if (query.before !== undefined && !before) return [];
     if (before) add('key <', before);
-    if (query.handler !== undefined) add('handler =', escapeText(query.handler));
+    if (query.handler !== undefined) add('handler =', indexedText(query.handler));
     if (query.workflowId !== undefined) add('workflow_id =', query.workflowId);
-    if (query.errorCode !== undefined) add('error_code =', escapeText(query.errorCode));
+    if (query.errorCode !== undefined) add('error_code =', indexedText(query.errorCode));
     if (query.failedAfter !== undefined) add('failed_at >', Math.floor(query.failedAfter));
     const where = parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '';
     const rows = await this.#query(

@@ -1,9 +1,7 @@
 import pg from 'pg';
 import type { Clock, Timer } from '../../model/clock.js';
 import type { OutboxEvent } from '../../model/commands.js';
-import { compilePlan } from '../../model/compile-plan.js';
 import type { WorkflowDefinition } from '../../model/definition.js';
-import type { NodeError } from '../../model/errors.js';
 import type { ExecutionId, WorkflowId } from '../../model/ids.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
 import { EXECUTION_STATES, type ExecutionState } from '../../model/states.js';
@@ -13,8 +11,9 @@ import { DayPartitions, leastIdAt } from './day-partitions.js';
 import { type HotSummaries, listExecutions } from './execution-lists.js';
 import { migrate, RECOVERY_LOCK } from './migrate.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
-import { decodeRecord } from './record-codec.js';
+import { decodeRecord, EXECUTION_COLUMNS, type ExecutionRow } from './record-codec.js';
 import { Recorder } from './recorder.js';
+import { Retention } from './retention.js';
 
 export interface PostgresHistoryOptions {
   readonly databaseUrl: string;
@@ -32,8 +31,8 @@ const CONNECTIONS = 8;
 const CONNECT_TIMEOUT_MS = 5000;
 const QUERY_TIMEOUT_MS = 10_000;
 const PROBE_MS = 2000;
-const DEFINITION_SPARED_MS = 86_400_000;
-const PENDING_PER_SWEEP = 500;
+/** The server finds out within 25 s that a host is cut off, and ends its session and the locks of it. */
+const SERVER_KEEPALIVE = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
 
 interface UnfinishedRow {
   readonly executionId: ExecutionId;
@@ -47,7 +46,11 @@ export async function openPostgresHistory(options: PostgresHistoryOptions): Prom
     connectionString: options.databaseUrl,
     max: CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // Ours ends the wait of a host that is cut off, and its connection; the server's the call that nobody waits for any more.
     query_timeout: QUERY_TIMEOUT_MS,
+    statement_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: QUERY_TIMEOUT_MS,
+    options: SERVER_KEEPALIVE,
     keepAlive: true,
     application_name: 'millrace',
   });
@@ -57,6 +60,8 @@ export async function openPostgresHistory(options: PostgresHistoryOptions): Prom
   const client = new pg.Client({
     connectionString: options.databaseUrl,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    options: SERVER_KEEPALIVE,
+    keepAlive: true,
     application_name: 'millrace migrations',
   });
   try {
@@ -75,8 +80,8 @@ export async function openPostgresHistory(options: PostgresHistoryOptions): Prom
 export class PostgresHistoryStore implements HistoryStore {
   readonly #pool: pg.Pool;
   readonly #options: PostgresHistoryOptions;
-  readonly #partitions = new DayPartitions();
   readonly #recorder: Recorder;
+  readonly #retention: Retention;
   readonly deadLetters: PostgresDeadLetters;
   #healthy = true;
   #probe: Timer | undefined;
@@ -85,12 +90,20 @@ export class PostgresHistoryStore implements HistoryStore {
   constructor(pool: pg.Pool, options: PostgresHistoryOptions) {
     this.#pool = pool;
     this.#options = options;
+    const partitions = new DayPartitions();
     this.#recorder = new Recorder({
       pool,
-      partitions: this.#partitions,
+      partitions,
       now: () => options.clock.now(),
       maxBatchBytes: options.maxBatchBytes,
       onSetAside: options.onSetAside,
+    });
+    this.#retention = new Retention({
+      ...options,
+      pool,
+      partitions,
+      recorder: this.#recorder,
+      definition: (workflowId) => this.definition(workflowId),
     });
     this.deadLetters = new PostgresDeadLetters(pool);
     this.#scheduleProbe();
@@ -143,13 +156,12 @@ export class PostgresHistoryStore implements HistoryStore {
 
   read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {
     return this.#guard(async () => {
-      const { rows } = await this.#pool.query<{ record: Buffer }>(
-        'SELECT record FROM unfinished WHERE execution_id = ANY($1::uuid[]) UNION ALL SELECT record FROM executions WHERE execution_id = ANY($1::uuid[])',
+      const { rows } = await this.#pool.query<ExecutionRow>(
+        `SELECT ${EXECUTION_COLUMNS} FROM unfinished WHERE execution_id = ANY($1::uuid[]) UNION ALL
+         SELECT ${EXECUTION_COLUMNS} FROM executions WHERE execution_id = ANY($1::uuid[])`,
         [ids],
       );
-      const found = new Map(
-        rows.map(({ record }) => decodeRecord(record)).map((each) => [each.executionId, each]),
-      );
+      const found = new Map(rows.map(decodeRecord).map((each) => [each.executionId, each]));
       return ids.map((id) => found.get(id));
     });
   }
@@ -161,11 +173,11 @@ export class PostgresHistoryStore implements HistoryStore {
   /** Unfinished executions by id, for a hot store that was lost. */
   unfinished(after: ExecutionId | undefined, limit: number): Promise<readonly ExecutionSnapshot[]> {
     return this.#guard(async () => {
-      const { rows } = await this.#pool.query<{ record: Buffer }>(
-        'SELECT record FROM unfinished WHERE execution_id > $1 ORDER BY execution_id LIMIT $2',
+      const { rows } = await this.#pool.query<ExecutionRow>(
+        `SELECT ${EXECUTION_COLUMNS} FROM unfinished WHERE execution_id > $1 ORDER BY execution_id LIMIT $2`,
         [after ?? leastIdAt(0), limit],
       );
-      return rows.map(({ record }) => decodeRecord(record));
+      return rows.map(decodeRecord);
     });
   }
 
@@ -188,59 +200,12 @@ export class PostgresHistoryStore implements HistoryStore {
     });
   }
 
-  /** Drops days past the retention, cancels what nobody triggered in time, removes definitions that nothing uses. */
+  /**
+   * Drops days past the retention, cancels what nobody triggered in time, removes definitions that nothing uses. One host at a time:
+   * another answers 0.
+   */
   sweep(): Promise<number> {
-    return this.#guard(async () => {
-      const { clock, retentionMs } = this.#options;
-      const now = clock.now();
-      const client = await this.#pool.connect();
-      try {
-        const { removed, bound } = await this.#partitions.dropBefore(client, now - retentionMs);
-        await client.query('DELETE FROM dead_letters WHERE execution_id < $1', [bound]);
-        await client.query('DELETE FROM set_aside WHERE at < $1', [now - retentionMs]);
-        await client.query(
-          'DELETE FROM definitions d WHERE used_at < $1 AND NOT EXISTS (SELECT FROM unfinished u WHERE u.workflow_id = d.workflow_id) AND NOT EXISTS (SELECT FROM executions e WHERE e.workflow_id = d.workflow_id)',
-          [now - DEFINITION_SPARED_MS],
-        );
-        this.#recorder.forgetDefinitions();
-        await this.#expirePending(now);
-        return removed;
-      } finally {
-        client.release();
-      }
-    });
-  }
-
-  /** Of executions that the hot store has let go of. One that it holds is being triggered, or will be here soon. */
-  async #expirePending(now: number): Promise<void> {
-    const { pendingTtlMs, hot } = this.#options;
-    const { rows } = await this.#pool.query<{ record: Buffer }>(
-      'SELECT record FROM unfinished WHERE state = 0 AND execution_id < $1 ORDER BY execution_id LIMIT $2',
-      [leastIdAt(now - pendingTtlMs), PENDING_PER_SWEEP],
-    );
-    const snapshots = rows.map(({ record }) => decodeRecord(record));
-    if (snapshots.length === 0) return;
-    const held = await hot(snapshots.map((snapshot) => snapshot.executionId));
-    const error: NodeError = {
-      code: 'TRIGGER_EXPIRED',
-      message: `nobody triggered it within ${Math.round(pendingTtlMs / 86_400_000)} days`,
-      category: 'validation',
-    };
-    const events: OutboxEvent[] = [];
-    for (const [index, snapshot] of snapshots.entries()) {
-      if (held[index]) continue;
-      const definition = await this.definition(snapshot.workflowId);
-      if (!definition) continue;
-      const cancelled = {
-        ...snapshot,
-        state: 'cancelled',
-        revision: snapshot.revision + 1,
-        finishedAt: now,
-        error,
-      } as const;
-      events.push({ kind: 'ended', snapshot: cancelled, plan: compilePlan(definition), deadLetters: [] });
-    }
-    await this.#recorder.record(events);
+    return this.#guard(() => this.#retention.run());
   }
 
   /** The epoch that says which Redis belongs to this database. */
@@ -262,6 +227,7 @@ export class PostgresHistoryStore implements HistoryStore {
       const client = new pg.Client({
         connectionString: this.#options.databaseUrl,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        options: SERVER_KEEPALIVE,
         keepAlive: true,
         application_name: 'millrace recovery',
       });
