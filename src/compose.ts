@@ -79,6 +79,10 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     onScript: (name, ms) => metrics.script(name, ms),
     onSetAside: () => metrics.recordSetAside(),
   });
+  const parser = createSubmissionParser({
+    limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
+    catalog: () => runner.handlers,
+  });
   const engine: Engine = new Engine({
     ...stores,
     runner,
@@ -94,6 +98,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     leaseMs: config.LEASE_MS,
     maxDeliveries: config.MAX_DELIVERIES,
     onCircuitOpen: config.CIRCUIT_BREAKER_ON_OPEN,
+    checkOverride: (override) => parser.checkOverride(override),
     maxBacklog: config.MAX_BACKLOG,
     queues: config.queues,
     retryDefaults: config.retryDefaults,
@@ -103,10 +108,6 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     planCacheBytes: config.PLAN_CACHE_BYTES,
     reconcileMs: config.RECONCILE_SECONDS * 1000,
     sweepMs: config.SWEEP_SECONDS * 1000,
-  });
-  const parser = createSubmissionParser({
-    limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
-    catalog: () => runner.handlers,
   });
   const server = await createServer(
     config,

@@ -49,6 +49,7 @@ async function createEngine(context: TestContext, faults: Partial<StateStore> = 
     leaseMs: LEASE_MS,
     maxDeliveries: 5,
     onCircuitOpen: 'wait',
+    checkOverride: () => undefined,
     maxBacklog: 1000,
     queues: undefined,
     retryDefaults: {
@@ -211,7 +212,7 @@ describe('the engine', () => {
     engine.start();
     const { id, letter } = await failed();
     await poll('the failed execution to leave the memory', () => store.backlog === 0);
-    assert.equal((await engine.redrive(letter.id, jsonOf({ n: 1 }))).id, letter.id);
+    assert.equal((await engine.redrive(letter.id, { n: 1 })).id, letter.id);
     const keys = await running();
     assert.deepEqual(runner.given.at(-1)?.configOverride, jsonOf({ n: 1 }));
     assert.equal(runner.given.at(-1)?.attempt, 1);

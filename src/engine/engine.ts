@@ -2,6 +2,7 @@ import type { Clock } from '../model/clock.js';
 import type { StoreSignal } from '../model/commands.js';
 import { MillraceError } from '../model/errors.js';
 import type { ExecutionId, HostId, WorkflowId } from '../model/ids.js';
+import type { ConfigOverride } from '../model/override-check.js';
 import type { Plan } from '../model/plan.js';
 import type { RetryPolicy } from '../model/retry-policy.js';
 import type { DeadLetter, ExecutionSnapshot } from '../model/snapshot.js';
@@ -67,6 +68,8 @@ export interface EngineOptions {
   /** Time between looks at a watched execution. */
   readonly watchIntervalMs: number;
   readonly hosts: HostRegistry;
+  /** Throws where this config cannot stand in for the node's own. */
+  readonly checkOverride: (override: ConfigOverride) => void;
 }
 
 /** How often a call is begun anew because the execution moved between the hot store and the record meanwhile. */
@@ -219,10 +222,14 @@ export class Engine implements WorkflowEngine {
     }
   }
 
-  async redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter> {
+  async redrive(deadLetterId: string, override?: Record<string, unknown>): Promise<DeadLetter> {
     this.#refuseWhileStopping();
     const letter = await this.#deadLetter(deadLetterId);
-    const { executionId, node } = letter;
+    const { executionId, node, workflowId } = letter;
+    if (override) {
+      this.#options.checkOverride({ plan: await this.#plans.get(workflowId), node, config: override });
+    }
+    const config = override && Buffer.from(JSON.stringify(override));
     const outcome = await this.#withRecord(executionId, 'failed', async () => {
       const reply = await this.#store.redrive([{ executionId, node, ...(config && { config }) }]);
       await reply.durable;

@@ -31,8 +31,9 @@ export interface WorkflowEngine {
   cancel(executionId: ExecutionId): Promise<void>;
   list(query: ExecutionQuery): Promise<ExecutionPage>;
   listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
-  /** DLQ_ENTRY_NOT_FOUND, INVALID_STATUS_TRANSITION. `config`: JSON text. */
-  redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter>;
+  /** DLQ_ENTRY_NOT_FOUND, INVALID_STATUS_TRANSITION; where `config` cannot stand in for the node's own, INVALID_NODE or
+   * INVALID_TEMPLATE_REFERENCE. */
+  redrive(deadLetterId: string, config?: Record<string, unknown>): Promise<DeadLetter>;
   /** DLQ_ENTRY_NOT_FOUND. */
   deleteDead(deadLetterId: string): Promise<void>;
   /** Of the services that this host calls. */

@@ -19,6 +19,7 @@ function deadLetter(index: number, fields: Partial<DeadLetter> = {}): DeadLetter
     attempts: 4,
     queuedAt: 1_700_000_000_000,
     failedAt: 1_700_000_009_000,
+    config: '{"url":"https://api.example.com"}',
     ...fields,
   };
 }
@@ -36,7 +37,7 @@ for (const backend of BACKENDS) {
         `{"id":"${id}:1","task_id":"${id}:fetch","execution_id":"${id}","node_id":"fetch","handler":"call_external_service",` +
           '"error_message":"answered 503","retry_count":3,"original_timestamp":"2023-11-14T22:13:20.000Z",' +
           '"failed_at":"2023-11-14T22:13:29.000Z","error_detail":{"message":"answered 503","error_code":"HTTP_STATUS",' +
-          '"category":"transient","traceback_hash":"ab12","timestamp":"2023-11-14T22:13:29.000Z"}}',
+          '"category":"transient","traceback_hash":"ab12","timestamp":"2023-11-14T22:13:29.000Z"},"attempts":4,"config":{"url":"https://api.example.com"}}',
       );
       assert.equal(first.json.count, 2);
       const second = await api.call('GET', `/api/v1/admin/dlq?limit=2&cursor=${first.json.next_cursor}`);

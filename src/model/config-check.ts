@@ -12,6 +12,8 @@ export const RESERVED_NODE_IDS: ReadonlySet<string> = new Set(['params', 'secret
 export interface NodeChecker {
   /** Throws INVALID_NODE: a reserved id, or a config that breaks the schema of its handler. */
   check(nodes: readonly NodeDefinition[], catalog: HandlerCatalog): void;
+  /** The same of one node's config alone; paths begin with /config. */
+  checkConfig(node: NodeDefinition, catalog: HandlerCatalog): void;
 }
 
 interface Validators {
@@ -32,6 +34,13 @@ export function createNodeChecker(): NodeChecker {
     compiled.set(schema, known);
     return known;
   };
+  const collect = (node: NodeDefinition, path: string, catalog: HandlerCatalog, problems: ProblemList) => {
+    const schema = catalog.get(node.handler)?.configSchema;
+    if (schema === undefined) return;
+    for (const error of configErrors(validatorsOf(schema), node.config ?? NO_CONFIG)) {
+      problems.add(() => describeConfigError(error, node, path));
+    }
+  };
   return {
     check(nodes, catalog) {
       const problems = new ProblemList();
@@ -43,15 +52,20 @@ export function createNodeChecker(): NodeChecker {
             message: `${quoted(node.id)} is reserved; choose another id`,
           }));
         }
-        const schema = catalog.get(node.handler)?.configSchema;
-        if (schema === undefined) continue;
-        for (const error of configErrors(validatorsOf(schema), node.config ?? NO_CONFIG)) {
-          problems.add(() => describeConfigError(error, node, `${path}/config`));
-        }
+        collect(node, `${path}/config`, catalog, problems);
       }
-      problems.throwIfAny('INVALID_NODE', ({ path, message }) => `${path}: ${message}`);
+      throwInvalid(problems);
+    },
+    checkConfig(node, catalog) {
+      const problems = new ProblemList();
+      collect(node, '/config', catalog, problems);
+      throwInvalid(problems);
     },
   };
+}
+
+function throwInvalid(problems: ProblemList): void {
+  problems.throwIfAny('INVALID_NODE', ({ path, message }) => `${path}: ${message}`);
 }
 
 /** Schemas are users' own: unknown keywords and formats pass, and inherited properties are not seen. */

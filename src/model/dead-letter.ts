@@ -1,5 +1,6 @@
 import { type ExecutionId, uuidFromBytes, uuidToBytes } from './ids.js';
 import type { Plan } from './plan.js';
+import { configResolver } from './resolved-config.js';
 import type { DeadLetter, ExecutionSnapshot } from './snapshot.js';
 
 /** Bytes of a key: 6 of the time of failure in milliseconds, 16 of the execution, 4 of the node; big-endian. */
@@ -46,9 +47,11 @@ export function parseDeadLetterId(id: string): DeadLetterKey | undefined {
 export function deadLettersOf(snapshot: ExecutionSnapshot, plan: Plan): DeadLetter[] {
   if (snapshot.state !== 'failed') return [];
   const letters: DeadLetter[] = [];
+  const configAt = configResolver(snapshot, plan);
   for (const [index, node] of snapshot.nodes.entries()) {
     const vertex = plan.nodes[index];
     if (node.state !== 'failed' || !node.error || !vertex) continue;
+    const config = configAt(index);
     const failedAt = node.finishedAt ?? snapshot.finishedAt ?? snapshot.createdAt;
     letters.push({
       id: deadLetterId({ failedAt, executionId: snapshot.executionId, node: index }),
@@ -61,6 +64,7 @@ export function deadLettersOf(snapshot: ExecutionSnapshot, plan: Plan): DeadLett
       attempts: node.attempt,
       queuedAt: node.firstQueuedAt ?? node.queuedAt ?? snapshot.createdAt,
       failedAt,
+      ...(config !== undefined && { config }),
     });
   }
   return letters;

@@ -3,6 +3,7 @@ import type { HandlerCatalog } from './builtin-handlers.js';
 import { analyseDefinition, buildPlan } from './compile-plan.js';
 import { createNodeChecker } from './config-check.js';
 import { MillraceError } from './errors.js';
+import { type ConfigOverride, checkOverride } from './override-check.js';
 import type { Plan } from './plan.js';
 
 /** A submission that was accepted, ready for the engine. */
@@ -37,8 +38,10 @@ export interface SubmissionParser {
   parseRerun(body: unknown): { readonly params: Uint8Array; readonly trigger: boolean };
   /** The body of a trigger; undefined where there is none. Without `params` those of the submission stand. */
   parseTrigger(body: unknown): { readonly params?: Uint8Array };
-  /** The body that retries a dead letter; undefined where there is none. `config`: JSON text. */
-  parseRedrive(body: unknown): { readonly config?: Uint8Array };
+  /** The body that retries a dead letter; undefined where there is none. */
+  parseRedrive(body: unknown): { readonly config?: Record<string, unknown> };
+  /** See `checkOverride`. */
+  checkOverride(override: ConfigOverride): void;
 }
 
 /** Takes some milliseconds; `catalog` is asked anew for each submission. */
@@ -80,8 +83,9 @@ export function createSubmissionParser(options: {
     },
     parseRedrive(input) {
       const { config = null } = input === undefined ? {} : shapes.redrive(input);
-      return config === null ? {} : { config: Buffer.from(JSON.stringify(config)) };
+      return config === null ? {} : { config };
     },
+    checkOverride: (override) => checkOverride(override, checker, catalog()),
   };
 }
 

@@ -85,4 +85,6 @@ export interface DeadLetter {
   /** When the node first became ready. */
   readonly queuedAt: number;
   readonly failedAt: number;
+  /** JSON text; what its last attempt was given, see `configResolver`. */
+  readonly config?: string;
 }

@@ -142,11 +142,11 @@ export class FakeEngine implements WorkflowEngine {
       .slice(0, limit);
   }
 
-  async redrive(deadLetterId: string, config?: Uint8Array): Promise<DeadLetter> {
+  async redrive(deadLetterId: string, config?: Record<string, unknown>): Promise<DeadLetter> {
     this.#throwFault();
     const letter = this.#dead(deadLetterId);
     this.deadLetters = this.deadLetters.filter(({ executionId }) => executionId !== letter.executionId);
-    this.redriven.push({ id: deadLetterId, config: config && Buffer.from(config).toString() });
+    this.redriven.push({ id: deadLetterId, config: config && JSON.stringify(config) });
     return letter;
   }
 

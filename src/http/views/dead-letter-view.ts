@@ -20,6 +20,8 @@ export function deadLetterView(entry: DeadLetter): Readonly<Record<string, unkno
       traceback_hash: entry.error.tracebackHash ?? null,
       timestamp: instant(entry.failedAt),
     },
+    attempts: entry.attempts,
+    config: entry.config === undefined ? null : JSON.parse(entry.config),
   };
 }
 

@@ -102,8 +102,15 @@ const letter = fc.record(
     attempts: count,
     queuedAt: instant,
     failedAt: instant,
+    config: text,
   },
-  { noNullPrototype: true },
+  {
+    noNullPrototype: true,
+    requiredKeys: [
+      ...(['id', 'executionId', 'workflowId', 'node', 'nodeId', 'handler', 'error'] as const),
+      ...(['attempts', 'queuedAt', 'failedAt'] as const),
+    ],
+  },
 ) as fc.Arbitrary<DeadLetter>;
 
 describe('a row is read back as it was written', () => {

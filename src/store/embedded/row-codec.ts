@@ -165,7 +165,8 @@ export function decodeSummary(executionId: ExecutionId, row: Uint8Array): Execut
 }
 
 export function encodeDeadLetter(letter: DeadLetter): Buffer {
-  const { executionId, workflowId, node, nodeId, handler, error, attempts, queuedAt, failedAt } = letter;
+  const { executionId, workflowId, node, nodeId, handler, error, attempts, queuedAt, failedAt, config } =
+    letter;
   return seal([
     executionId,
     workflowId,
@@ -176,11 +177,14 @@ export function encodeDeadLetter(letter: DeadLetter): Buffer {
     attempts,
     queuedAt,
     failedAt,
+    config,
   ]);
 }
 
 export function decodeDeadLetter(id: string, row: Uint8Array): DeadLetter {
-  const [executionId, workflowId, node, nodeId, handler, error, attempts, queuedAt, failedAt] = open(row) as [
+  const [executionId, workflowId, node, nodeId, handler, error, attempts, queuedAt, failedAt, config] = open(
+    row,
+  ) as [
     ExecutionId,
     WorkflowId,
     number,
@@ -190,6 +194,7 @@ export function decodeDeadLetter(id: string, row: Uint8Array): DeadLetter {
     number,
     number,
     number,
+    Nullable<string>,
   ];
   return {
     id,
@@ -202,6 +207,7 @@ export function decodeDeadLetter(id: string, row: Uint8Array): DeadLetter {
     attempts,
     queuedAt,
     failedAt,
+    ...(typeof config === 'string' && { config }),
   };
 }
 
