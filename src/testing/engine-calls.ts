@@ -141,6 +141,8 @@ export interface DeadLetterEntry {
   readonly node_id: string;
   readonly handler: string;
   readonly retry_count: number;
+  readonly attempts: number;
+  readonly config: unknown;
   readonly error_detail: { readonly error_code: string; readonly category: string };
 }
 

@@ -76,6 +76,47 @@ for (const setup of SETUPS) {
       await assertGone(letter);
     });
 
+    test('tells its attempts and the config of the last one, and takes only a config that can run', async () => {
+      const id = await engine.begin([
+        { id: 'first', handler: 'echo', config: { wait: 7 } },
+        { id: 'other', handler: 'echo', config: { wait: 8 } },
+        {
+          id: 'broken',
+          handler: 'call_external_service',
+          dependencies: ['first', 'other'],
+          config: { url: 'http://127.0.0.1:1/{{ first.wait }}' },
+          retry: { max_attempts: 2 },
+        },
+      ]);
+      await engine.ended(id);
+      const letter = await onlyLetter(id);
+      assert.equal(letter.attempts, 2);
+      assert.deepEqual(letter.config, { url: 'http://127.0.0.1:1/7' });
+      assert.deepEqual(
+        (await engine.status(id)).nodes.broken?.failures.map(({ attempt, error }) => [
+          attempt,
+          error.error_code,
+        ]),
+        [
+          [1, 'CONNECTION_ERROR'],
+          [2, 'CONNECTION_ERROR'],
+        ],
+      );
+      for (const [config, code, path] of [
+        [{ url: 5 }, 'INVALID_NODE', '/config/url'],
+        [{ url: '{{ other.wait }}' }, 'INVALID_TEMPLATE_REFERENCE', '/config/url'],
+      ] as const) {
+        const reply = await engine.call('POST', `${DLQ}/${letter.id}/retry`, { config });
+        assert.equal(reply.status, 400, reply.text);
+        assert.equal(reply.json.error.error_code, code);
+        assert.equal(reply.json.error.context.errors[0].path, path);
+      }
+      assert.equal((await engine.status(id)).status, 'FAILED');
+      await retry(letter, { config: { simulate: { latency_ms: [0, 0] }, url: 'http://{{ first.wait }}/' } });
+      assert.equal((await engine.ended(id)).status, 'COMPLETED');
+      assert.equal((await engine.outputs(id)).broken.url, 'http://7/');
+    });
+
     test('what a failure cancelled is revived: joins wait for all their parents again', async () => {
       const gate = 'revived';
       const id = await engine.begin([

@@ -15,16 +15,30 @@ export class DeadLetters {
   }
 
   async list(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
-    const [recorded, hot] = await Promise.all([
-      this.#context.options.deadLetters.list(query),
-      this.#unrecorded(),
-    ]);
+    // In this order: what the record takes meanwhile stands in one of them at least.
+    const hot = await this.#unrecorded();
     const isHot = new Set(hot.map(({ snapshot }) => snapshot.executionId));
     const letters = hot.flatMap(lettersOf).filter((letter) => matches(letter, query));
-    const kept = recorded.filter((letter) => !isHot.has(letter.executionId));
-    return [...letters, ...kept]
+    return [...letters, ...(await this.#recorded(query, isHot))]
       .sort((a, b) => Buffer.from(b.id, 'base64url').compare(Buffer.from(a.id, 'base64url')))
       .slice(0, query.limit);
+  }
+
+  /** As many as are asked for, without those of executions that have gone on since: the record may not have heard of it yet. */
+  async #recorded(query: DeadLetterQuery, isHot: ReadonlySet<ExecutionId>): Promise<readonly DeadLetter[]> {
+    const { options, reader } = this.#context;
+    const kept: DeadLetter[] = [];
+    let { before } = query;
+    for (;;) {
+      const page = await options.deadLetters.list({ ...query, ...(before !== undefined && { before }) });
+      const heads = await reader.heads(page.map((letter) => letter.executionId));
+      for (const [index, letter] of page.entries()) {
+        const state = heads[index]?.head.state;
+        if (!isHot.has(letter.executionId) && (state === undefined || state === 'failed')) kept.push(letter);
+      }
+      if (page.length < query.limit || kept.length >= query.limit) return kept;
+      before = page.at(-1)?.id;
+    }
   }
 
   /** Failed executions whose failure the record may not have yet. */

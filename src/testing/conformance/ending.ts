@@ -113,6 +113,28 @@ export function endingConformance(create: CreateSubject): void {
         assert.deepEqual(await found({ failedAfter: all[1]?.failedAt, errorCode: 'ODD' }), []);
       }));
 
+    test('of an execution that goes on again are gone at once, also from the middle of pages', () =>
+      withSubject(create, async (bench) => {
+        const { ids } = await threeDead(bench);
+        for (const id of ids) assert.equal((await bench.subject.recorded(id))?.state, 'failed');
+        const oldest = ids[0];
+        for (const [index, name] of [
+          [1, 'odd'],
+          [2, 'even'],
+        ] as const) {
+          const executionId = ids[index];
+          assert.ok(executionId);
+          assert.equal(await bench.redrive({ executionId, plan: rowOf(1, { name }), node: 0 }), 'redriven');
+        }
+        for (const limit of [1, 2, 10]) {
+          const shown = await bench.store.listDead({ limit });
+          assert.deepEqual(
+            shown.map((letter) => letter.executionId),
+            [oldest],
+          );
+        }
+      }));
+
     test('are read by id, and deleted once', () =>
       withSubject(create, async (bench) => {
         await threeDead(bench);
