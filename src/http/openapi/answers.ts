@@ -115,6 +115,11 @@ export const deadLetter = record({
   retry_count: { ...COUNT, description: 'Attempts that were made, less one.' },
   ...{ original_timestamp: TIME, failed_at: TIME },
   error_detail: record({ ...(nodeError.properties as Record<string, JsonSchema>), timestamp: TIME }),
+  attempts: COUNT,
+  config: {
+    type: ['object', 'null'],
+    description: 'What the last attempt was given, placeholders resolved; null where it is long.',
+  },
 });
 export const deadLetterList = record({
   entries: { type: 'array', items: deadLetter },

@@ -32,7 +32,10 @@ export const retryDeadLetter = {
   access: 'admin',
   body: { schema: redriveSchema, isRequired: false, examples: { config: { config: { timeout: 5 } } } },
   answers: { 200: { description: 'Its execution goes on.', schema: redriven } },
-  errors: ['DLQ_ENTRY_NOT_FOUND', 'INVALID_STATUS_TRANSITION', 'OVERLOADED'],
+  errors: [
+    ...(['DLQ_ENTRY_NOT_FOUND', 'INVALID_NODE', 'INVALID_TEMPLATE_REFERENCE'] as const),
+    ...(['INVALID_STATUS_TRANSITION', 'OVERLOADED'] as const),
+  ],
 } as const satisfies Operation;
 
 export const deleteDeadLetter = {
