@@ -20,6 +20,7 @@ import { circuitRoutes } from './routes/circuits.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { eventRoutes } from './routes/events.js';
 import { executionRoutes } from './routes/executions.js';
+import { shown } from './routes/identifiers.js';
 import { listRoutes } from './routes/lists.js';
 import { serviceRoutes } from './routes/service.js';
 import { submissionRoutes } from './routes/submissions.js';
@@ -145,10 +146,10 @@ class HttpApi {
     const caller: Caller | undefined = isOpen ? undefined : this.#access.identify(request);
     call.client = caller?.client ?? request.remoteAddress;
     if (match.kind === 'not_found')
-      throw new MillraceError('NOT_FOUND', `There is nothing at ${request.path}`);
+      throw new MillraceError('NOT_FOUND', `There is nothing at ${shown(request.path)}`);
     if (match.kind === 'wrong_method') {
       const { allowed } = match;
-      const message = `${request.path} does not take ${request.method}, only ${allowed.join(', ')}`;
+      const message = `${shown(request.path)} does not take ${shown(request.method)}, only ${allowed.join(', ')}`;
       throw new MillraceError('METHOD_NOT_ALLOWED', message, { context: { allowed } });
     }
     if (caller && match.route.access !== 'open') requireScope(caller, match.route.access);

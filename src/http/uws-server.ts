@@ -4,6 +4,7 @@ import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
 import { addressText } from './client-address.js';
 import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
 import { declaredLength, hasBody } from './message-framing.js';
+import { MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
 import { statusLine } from './status-line.js';
 import { UnderWay } from './under-way.js';
@@ -105,6 +106,11 @@ class Exchange implements ArrivingBody {
       this.#finish();
       this.#request.leave();
     });
+    // The library bounds only a head that arrives in pieces.
+    if (this.#request.headBytes > MAX_HEADER_BYTES) {
+      this.#send({ status: 431, headers: [], body: '' }, 'close');
+      return;
+    }
     if (!hasBody(this.#request)) {
       this.#answer(this.#server.options.handler);
       return;
@@ -258,6 +264,8 @@ class CopiedRequest extends ReceivedRequest {
   readonly path: string;
   readonly query: string;
   readonly remoteAddress: string;
+  /** Of address and headers, without what separates them. */
+  readonly headBytes: number;
   /** Lower-case names and values in turn. */
   readonly #headers: string[] = [];
 
@@ -267,9 +275,12 @@ class CopiedRequest extends ReceivedRequest {
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     this.remoteAddress = addressText(new Uint8Array(response.getRemoteAddress()));
+    let headBytes = this.path.length + this.query.length;
     request.forEach((name, value) => {
       this.#headers.push(name, value);
+      headBytes += name.length + value.length;
     });
+    this.headBytes = headBytes;
   }
 
   header(name: string): string | undefined {

@@ -8,6 +8,7 @@ import { readDocs, readDocsFile, readOpenApi } from '../openapi/operations/servi
 import { OPERATIONS } from '../openapi/operations.js';
 import { jsonTextReply } from '../reply.js';
 import type { Route } from '../route.js';
+import { shown } from './identifiers.js';
 
 /** Nothing is loaded from elsewhere, and no script or style but those files runs. */
 const CONTENT_SECURITY_POLICY = [
@@ -73,7 +74,8 @@ export function docsRoutes(version: string): Route[] {
         const name = params[0] ?? '';
         if (name === 'start.js') return fileReply('text/javascript; charset=utf-8', START);
         const type = FILES.get(name);
-        if (type === undefined) throw new MillraceError('NOT_FOUND', `There is nothing at ${request.path}`);
+        if (type === undefined)
+          throw new MillraceError('NOT_FOUND', `There is nothing at ${shown(request.path)}`);
         const file = files.get(name) ?? readPackageFile(name);
         files.set(name, file);
         return fileReply(type, await file);

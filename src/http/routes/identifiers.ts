@@ -33,6 +33,7 @@ export function checkedIdempotencyKey(key: string | undefined): string | undefin
 
 const MAX_SHOWN_CHARACTERS = 128;
 
-function shown(text = ''): string {
+/** A client's own text as an answer repeats it: cut where it is long. */
+export function shown(text = ''): string {
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
 }
