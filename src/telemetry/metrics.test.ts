@@ -81,6 +81,17 @@ describe('metrics', () => {
     assert.ok(!text.includes('nope'));
   });
 
+  test('counts and times the scripts of the distributed store by name', async () => {
+    const metrics = metricsOf();
+    metrics.script('advance', 2);
+    metrics.script('advance', 4);
+    metrics.script('submit', 1);
+    const { text } = await metrics.scrape();
+    assert.equal(sampleOf(text, 'millrace_store_script_seconds_count{script="advance"}'), 2);
+    assert.equal(sampleOf(text, 'millrace_store_script_seconds_sum{script="advance"}'), 0.006);
+    assert.equal(sampleOf(text, 'millrace_store_script_seconds_count{script="submit"}'), 1);
+  });
+
   test('times requests by route', async () => {
     const metrics = metricsOf();
     const recorder = metrics.requestRecorder('/api/v1/workflow/{execution_id}', 'GET');

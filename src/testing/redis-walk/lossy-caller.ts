@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type CommandCaller, SCRIPT_NAMES, type ScriptName } from '../../store/redis/script-registry.js';
 
@@ -37,7 +38,7 @@ export class LossyCaller implements CommandCaller {
   }
 
   async callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown> {
-    const script = command === 'EVALSHA' ? SCRIPT_NAMES.get(String(args[0])) : undefined;
+    const script = scriptOf(command, String(args[0]));
     const isLost = script !== undefined && this.#left-- === 0;
     const sent = this.#client.callBuffer(command, ...args);
     this.#underWay.add(sent);
@@ -46,8 +47,18 @@ export class LossyCaller implements CommandCaller {
       if (script) this.#applied.push({ script, reply: reply as unknown[] });
       if (isLost) throw new Error('the reply was lost');
       return reply;
+    } catch (error) {
+      // A script that the server does not know was not carried out: it comes once more, with its source.
+      if (script && error instanceof Error && error.message.startsWith('NOSCRIPT')) this.#left += 1;
+      throw error;
     } finally {
       this.#underWay.delete(sent);
     }
   }
+}
+
+function scriptOf(command: string, first: string): ScriptName | undefined {
+  if (command === 'EVALSHA') return SCRIPT_NAMES.get(first);
+  if (command !== 'EVAL') return undefined;
+  return SCRIPT_NAMES.get(createHash('sha1').update(first).digest('hex'));
 }

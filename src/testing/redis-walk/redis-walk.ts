@@ -407,7 +407,7 @@ class RedisWalk {
         if (outcome.kind === 'lost') applied = -1;
         for (const { script, reply } of outcome.applied) {
           if (script !== 'expired') continue;
-          for (const [id, node] of reply[0] as [Buffer, number][]) {
+          for (const [id, node] of (reply[0] as [[Buffer, number][]])[0]) {
             const ref = { executionId: String(id) as ExecutionId, node: Number(node) };
             const isKnown = order.some((each) => leaseName(each) === leaseName(ref));
             if (!isKnown) order.push(ref);

@@ -2,7 +2,8 @@
 -- have nothing left, and leases along.
 --
 -- A result counts only with the fence of the lease in force: what comes late or twice changes nothing.
--- Arguments: max_bytes, too_large; items: id, node, op, guard, lane, inputs, a, b, payload, successors.
+-- Arguments: max_bytes, too_large; items: id, node, op, guard, lane, inputs, a, b, payload,
+-- successors, leased_lane, entry (as the caller held it; empty: it does not know).
 --   op  c completed (a: 1 has an output)   s skipped   f failed (payload: error)   r retry (a: delay, b: 1 counts)
 --       d sleep (a: delay, b: 1 has an output)   l lost (a: max deliveries, payload: error when exhausted)   b released
 --       x lease expired (a: max deliveries, b: 1 counts as a death)   t timer (guard: its instant)   e deadline (guard: its instant)

@@ -1,6 +1,6 @@
 -- Cancels pending and running executions.
 --
--- Items: id. Outcomes: codes of CANCEL. Cost: O(items).
+-- Arguments: items: id. Outcomes: codes of CANCEL. Cost: O(items).
 --- include partition
 --- include execution
 --- include lanes

@@ -1,6 +1,6 @@
 -- Goes on with a fan-out that was too large for one call, from its cursor. Any host may: a chunk counts once.
 --
--- Arguments: id, source (-1: the start), cursor, chunk as in fan_out.
+-- Arguments: id, source (-1: the start), cursor, chunk (as in fan_out; empty: only asks).
 -- Outcomes: {the cursor now}; -1: nothing is left to do. Cost: O(nodes of the chunk).
 --- include partition
 --- include execution

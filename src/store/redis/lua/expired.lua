@@ -1,13 +1,17 @@
--- Looks through the leases for those that are over, and clears away those whose node went on without them.
+-- Looks through some of the leases for those that are over, and clears away those whose node went on without them. A long-lived
+-- lease is looked at each time, since a heartbeat does not show in the pending list; so a call looks at so many, and the next one
+-- goes on behind them.
 --
 -- Arguments: host (empty: all), min_idle_ms (empty: all), before (empty: leases that are over; else those taken before this
--- instant, whether over or not), most. Outcomes: {id, node, fence, deliveries, host number, workflow} of each.
--- Cost: O(pending entries that are idle for so long).
+-- instant, whether over or not), most, lane (empty: the first), after (the entry behind which to begin; empty: the first).
+-- Outcomes: {{id, node, fence, deliveries, host number, workflow} of each, lane, after}; lane is empty where all were looked at.
+-- Cost: O(lanes + most), and what Redis passes over to find entries that are idle for so long.
 --- include partition
 --- include execution
 --- include lanes
 --- include settle
 local host, min_idle_ms, before, most = argument(), argument(), argument(), number_argument()
+local first_lane, after = argument(), argument()
 local found = {}
 
 local function look(lane, entry)
@@ -31,19 +35,24 @@ local function look(lane, entry)
   end
 end
 
-for _, lane in ipairs(redis.call('HKEYS', LANES)) do
-  local from = '-'
-  for _ = 1, 100 do
-    local query = { 'XPENDING', lane_key(lane), GROUP }
-    if min_idle_ms ~= '' then query[4], query[5] = 'IDLE', min_idle_ms end
-    query[#query + 1], query[#query + 2], query[#query + 3] = from, '+', 100
-    if host ~= '' then query[#query + 1] = host end
-    local page = redis.call(unpack(query))
-    for _, pending in ipairs(page) do
-      if #found < most then look(lane, pending[1]) end
-    end
-    if #page < 100 or #found >= most then break end
-    from = '(' .. page[#page][1]
+local function pending(lane, count)
+  local query = { 'XPENDING', lane_key(lane), GROUP }
+  if min_idle_ms ~= '' then query[4], query[5] = 'IDLE', min_idle_ms end
+  query[#query + 1] = lane == first_lane and after ~= '' and '(' .. after or '-'
+  query[#query + 1], query[#query + 2] = '+', count
+  if host ~= '' then query[#query + 1] = host end
+  return redis.call(unpack(query))
+end
+
+local lanes = redis.call('HKEYS', LANES)
+table.sort(lanes)
+local left = most
+for _, lane in ipairs(lanes) do
+  if lane >= first_lane then
+    local page = pending(lane, left)
+    for _, each in ipairs(page) do look(lane, each[1]) end
+    left = left - #page
+    if left <= 0 then return settle({ found, lane, page[#page][1] }) end
   end
 end
-return settle(found)
+return settle({ found, '', '' })

@@ -1,6 +1,6 @@
 -- Deletes dead letters of a failed execution that is still here; the record learns of it.
 --
--- Items: id, node. Outcomes: 1 deleted, 0 no such letter. Cost: O(items).
+-- Arguments: items: id, node. Outcomes: 1 deleted, 0 no such letter. Cost: O(items).
 --- include partition
 --- include execution
 --- include settle

@@ -2,7 +2,8 @@
 --
 -- Arguments: id, mode (restore: what is here must have a lower revision; exact: must have the one given), expected revision,
 -- workflow, body of the definition (empty: it is here), note (1: the record has to learn of it), leave_ms (when it leaves if nothing
--- happens; empty: it stays), number of delayed nodes, then node and instant of each; the lanes of its ready nodes.
+-- happens; empty: it stays); delayed nodes: node, instant; lanes of its
+-- ready nodes: lane.
 -- Staged: t:<id>:x, t:<id>:y and, of ready nodes, t:<id>:b:<lane>. Outcomes: {code of RESTORE} or DEFINITION.
 -- Cost: O(delayed nodes + lanes * window).
 --- include partition

@@ -1,4 +1,6 @@
--- Leases what this host can run. Cost: O(lanes + tasks).
+-- Leases what this host can run.
+--
+-- Outcomes: none but the tasks. Cost: O(lanes + tasks).
 --- include partition
 --- include execution
 --- include lanes

@@ -1,6 +1,6 @@
 -- Starts pending executions and leases along. Started before: nothing changes.
 --
--- Items: id, has_params, params, timeout_ms, roots. Outcomes: codes of START. Cost: O(items + roots + tasks).
+-- Arguments: items: id, has_params, params, timeout_ms, roots. Outcomes: codes of START. Cost: O(items + roots + tasks).
 --- include partition
 --- include execution
 --- include lanes

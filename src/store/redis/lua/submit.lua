@@ -3,7 +3,8 @@
 -- An execution that is there already is left alone (the call came twice). An idempotency key that is known answers with
 -- its first execution and creates nothing. Nothing is written where a definition is missing: the call answers DEFINITION and
 -- comes again with it.
--- Items: id, definition, nodes, trigger, timeout_ms, created, params, key, body_hash, ttl_ms, roots.
+-- Arguments: definitions: workflow, body (empty: the partition has it); items: id, definition (its place in that list, from 1), nodes,
+-- trigger, timeout_ms, created, params, key, body_hash, ttl_ms, roots.
 -- Outcomes: {code} or {code, execution, workflow}. Cost: O(items + roots + tasks).
 --- include partition
 --- include execution

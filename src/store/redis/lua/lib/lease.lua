@@ -1,5 +1,5 @@
--- Leasing. Arguments, after those of the script: 0, or 1 and
---   host, its number, lease_ms, total, quarantined, turn, page_bytes, max_bytes, spec
+-- Leasing. Arguments, after those of the script: wanted (0: none of what follows is there), host, its number, lease_ms, total,
+-- quarantined, turn, page_bytes, max_bytes, spec.
 -- spec: msgpack {queues = {queue = room} or false, serves = {queue = true} or false, handlers = {name = true}}: what the call may
 -- take, what the host takes at all, and the user's handlers that it runs.
 local function input_fields(index, inputs, e, page_bytes)
