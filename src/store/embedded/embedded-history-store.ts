@@ -11,8 +11,8 @@ import { executionIdAtEnd, ID_BYTES, namePrefix, statePrefix, workflowPrefix } f
 import { type KeyRange, prefixRange, walk } from './key-range.js';
 import { RecordTables } from './record-tables.js';
 import { type RetentionOptions, RetentionSweep } from './retention-sweep.js';
-import { decodeText } from './row-codec.js';
-import { committed, storeUnavailable } from './unavailable.js';
+import { decodeText, type ExecutionHead } from './row-codec.js';
+import { committed } from './unavailable.js';
 
 export interface EmbeddedHistoryStoreOptions extends RetentionOptions {
   readonly environment: Environment;
@@ -55,7 +55,7 @@ export class EmbeddedHistoryStore implements HistoryStore {
   }
 
   async definition(workflowId: WorkflowId): Promise<WorkflowDefinition | undefined> {
-    await this.#state.durable().catch(storeUnavailable);
+    await this.#state.isSynced();
     const row = this.#environment.definitions.get(uuidToBytes(workflowId));
     return row && (JSON.parse(decodeText(row)) as WorkflowDefinition);
   }
@@ -66,8 +66,8 @@ export class EmbeddedHistoryStore implements HistoryStore {
 
   async list(query: ExecutionQuery): Promise<ExecutionPage> {
     const wanted = query.limit + 1;
-    const unfinished = this.#unfinished(query, wanted);
-    await this.#state.durable().catch(storeUnavailable);
+    const current = this.#unfinished(query, wanted);
+    const unfinished = (await this.#state.isSynced()) ? current : this.#syncedUnfinished(query, wanted);
     const recorded = await this.#recorded(query, wanted);
     const seen = new Set(unfinished.map((summary) => summary.executionId));
     const merged = [...unfinished, ...recorded.filter((summary) => !seen.has(summary.executionId))].sort(
@@ -88,16 +88,23 @@ export class EmbeddedHistoryStore implements HistoryStore {
 
   /** The newest `wanted` matches in memory. Cost: one look at each unfinished execution. */
   #unfinished(query: ExecutionQuery, wanted: number): ExecutionSummary[] {
-    let newest: ExecutionRecord[] = [];
-    let threshold = '';
+    const newest = new Newest<ExecutionRecord>(wanted);
     for (const execution of this.#state.executions()) {
-      if (execution.executionId <= threshold || !matches(view(execution), query)) continue;
-      newest.push(execution);
-      if (newest.length < 4 * wanted) continue;
-      newest = newest.sort(newestFirst).slice(0, wanted);
-      threshold = newest.at(-1)?.executionId ?? '';
+      if (newest.takes(execution) && matches(view(execution), query)) newest.add(execution);
     }
-    return newest.sort(newestFirst).slice(0, wanted).map(summarize);
+    return newest.sorted().map(summarize);
+  }
+
+  /** The same of what the disk has of them. */
+  #syncedUnfinished(query: ExecutionQuery, wanted: number): ExecutionSummary[] {
+    const newest = new Newest<ExecutionHead>(wanted);
+    for (const { executionId } of this.#state.executions()) {
+      const head = newest.takes({ executionId }) ? this.#state.syncedHead(executionId) : undefined;
+      if (head && matches(head, query)) newest.add(head);
+    }
+    return newest
+      .sorted()
+      .map(({ params: _params, deadlineAt: _deadlineAt, revision: _revision, ...rest }) => rest);
   }
 
   async #recorded(query: ExecutionQuery, wanted: number): Promise<ExecutionSummary[]> {
@@ -112,6 +119,33 @@ export class EmbeddedHistoryStore implements HistoryStore {
     const table = prefix.length > 0 ? this.#environment.index : this.#environment.summaries;
     await walk(table, range, this.#clock, (key) => keep(this.#tables.summary(executionIdAtEnd(key))));
     return found;
+  }
+}
+
+/** The newest of what is added, at most `wanted`. */
+class Newest<T extends { readonly executionId: ExecutionId }> {
+  readonly #wanted: number;
+  #items: T[] = [];
+  /** What is not newer does not come into it any more. */
+  #threshold = '';
+
+  constructor(wanted: number) {
+    this.#wanted = wanted;
+  }
+
+  takes({ executionId }: { readonly executionId: ExecutionId }): boolean {
+    return executionId > this.#threshold;
+  }
+
+  add(item: T): void {
+    this.#items.push(item);
+    if (this.#items.length < 4 * this.#wanted) return;
+    this.#items = this.sorted();
+    this.#threshold = this.#items.at(-1)?.executionId ?? '';
+  }
+
+  sorted(): T[] {
+    return this.#items.sort(newestFirst).slice(0, this.#wanted);
   }
 }
 

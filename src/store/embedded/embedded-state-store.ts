@@ -42,6 +42,7 @@ import { GroupCommit } from './group-commit.js';
 import { HotRows } from './hot-rows.js';
 import { IdempotencyTable } from './idempotency-table.js';
 import { RecordTables } from './record-tables.js';
+import type { ExecutionHead } from './row-codec.js';
 import { storeUnavailable, unavailable } from './unavailable.js';
 
 export interface EmbeddedStateStoreOptions {
@@ -153,6 +154,26 @@ export class EmbeddedStateStore implements StateStore {
     return this.#commit.settled();
   }
 
+  /**
+   * Waits until all that was changed until now is synced. false: the disk fails, so that what it holds is what may be shown.
+   * STORE_UNAVAILABLE once closed.
+   */
+  async isSynced(): Promise<boolean> {
+    if (this.#commit.failing && !this.#commit.closed) return false;
+    try {
+      await this.durable();
+      return true;
+    } catch (error) {
+      if (this.#commit.closed) throw unavailable(error);
+      return false;
+    }
+  }
+
+  /** An unfinished execution as the disk has it. */
+  syncedHead(id: ExecutionId): ExecutionHead | undefined {
+    return this.#hotRows.head(id);
+  }
+
   async submit(commands: readonly SubmitCommand[], lease?: LeaseRequest): Promise<StoreReply<SubmitOutcome>> {
     this.#refuseWhileFailing();
     const now = this.#clock.now();
@@ -261,12 +282,12 @@ export class EmbeddedStateStore implements StateStore {
   }
 
   async listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
-    await this.durable().catch(storeUnavailable);
+    await this.isSynced();
     return this.#deadLetters.list(query);
   }
 
   async readDead(ids: readonly string[]): Promise<readonly (DeadLetter | undefined)[]> {
-    await this.durable().catch(storeUnavailable);
+    await this.isSynced();
     return ids.map((id) => this.#deadLetters.read(id));
   }
 

@@ -241,6 +241,52 @@ describe('while the disk fails', () => {
       assert.equal((await next.history.read([id]))[0]?.state, 'completed');
     }));
 
+  test('lists are served all the while, as the disk has it', () =>
+    onFaultyDisk(async ({ clock, fixture, disk, bench }) => {
+      const dead = await bench.submit(rowOf(1));
+      await bench.fail(await bench.leaseOne());
+      const running = await bench.submit(rowOf(1));
+      const pending = await bench.submit(rowOf(1), { trigger: false });
+      const task = await bench.leaseOne();
+      disk.fault = new Error('no space left');
+      const finished = { task, owner: HOST, outcome: { kind: 'completed' } } as const;
+      await assert.rejects((await fixture.store.advance([finished])).durable, isUnavailable);
+      const states = async (query: object = {}) =>
+        (await fixture.history.list({ limit: 10, ...query })).executions.map((shown) => [
+          shown.executionId,
+          shown.state,
+        ]);
+      const kept = [
+        [pending, 'pending'],
+        [running, 'running'],
+        [dead, 'failed'],
+      ];
+      assert.deepEqual(await states(), kept);
+      assert.deepEqual(await states({ state: 'running' }), [[running, 'running']]);
+      assert.deepEqual(await states({ state: 'completed' }), []);
+      assert.deepEqual(await states({ limit: 1 }), kept.slice(0, 1));
+      const [letter] = await fixture.store.listDead({ limit: 10 });
+      assert.equal(letter?.executionId, dead);
+      disk.fault = undefined;
+      clock.advance(RETRY_MS);
+      await fixture.store.durable();
+      assert.deepEqual(await states({ state: 'completed' }), [[running, 'completed']]);
+    }));
+
+  test('a commit that fails while a list waits for it does not take the list with it', () =>
+    onFaultyDisk(async ({ fixture, disk, bench }) => {
+      const id = await bench.submit(rowOf(1), { trigger: false });
+      disk.fault = new Error('no space left');
+      const lost = { executionId: bench.nextId(), plan: rowOf(1), params: NO_PARAMS, trigger: true };
+      const submitted = await fixture.store.submit([lost]);
+      const listed = fixture.history.list({ limit: 10 });
+      await assert.rejects(submitted.durable, isUnavailable);
+      assert.deepEqual(
+        (await listed).executions.map((shown) => shown.executionId),
+        [id],
+      );
+    }));
+
   test('a parked execution stays in memory', () =>
     onFaultyDisk(async ({ clock, fixture, disk, bench, reopen }) => {
       const id = await bench.submit(rowOf(1), { trigger: false });

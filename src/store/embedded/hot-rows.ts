@@ -48,6 +48,12 @@ export class HotRows {
     execution.stored.revision = 0;
   }
 
+  /** As of its last commit; undefined: it is not stored here. */
+  head(executionId: ExecutionId): ExecutionHead | undefined {
+    const row = this.#environment.hot.get(rowKey(executionId, 0));
+    return row && decodeHead(executionId, row);
+  }
+
   /** Every stored execution, as of its last commit, and the number of its next row. Throws STORE_DAMAGED. */
   *load(
     nodeCount: (head: ExecutionHead) => number,
