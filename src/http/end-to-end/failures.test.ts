@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
+import { answering, HttpService } from '../../testing/http-service.js';
 import { poll } from '../../testing/poll.js';
 
 const AN_HOUR_MS = 3_600_000;
@@ -60,6 +61,32 @@ for (const setup of SETUPS) {
       };
       assert.equal(await waitBefore(2, AN_HOUR_MS), AN_HOUR_MS);
       assert.equal(await waitBefore(4, 1), 10_000);
+    });
+
+    test('a called service gets the same key with each attempt, and the wait that it asks for, up to an hour', async () => {
+      const service = await HttpService.start();
+      const keys: unknown[] = [];
+      service.answer = (request, response) => {
+        keys.push(request.headers['idempotency-key']);
+        const date = new Date(Date.now() + 3 * AN_HOUR_MS).toUTCString();
+        answering(503, { 'retry-after': keys.length === 1 ? '0' : date })(request, response);
+      };
+      try {
+        const config = { url: service.origin };
+        const id = await engine.begin([{ id: 'call', handler: 'call_external_service', config }]);
+        const node = await poll('the third attempt to be due', async () => {
+          const { call } = (await engine.status(id)).nodes;
+          return call?.state === 'DELAYED' && call.attempt === 3 && call;
+        });
+        assert.deepEqual(keys, [`${id}:call`, `${id}:call`]);
+        assert.equal(
+          Date.parse(node.due_at ?? '') - Date.parse(node.failures[1]?.finished_at ?? ''),
+          AN_HOUR_MS,
+        );
+        assert.equal((await engine.call('DELETE', `/api/v1/workflow/${id}`)).status, 200);
+      } finally {
+        service.close();
+      }
     });
 
     test('when its attempts are used up a node fails its execution and becomes a dead letter', async () => {
