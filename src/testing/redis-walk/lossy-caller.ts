@@ -57,7 +57,8 @@ export class LossyCaller implements CommandCaller {
   }
 }
 
-function scriptOf(command: string, first: string): ScriptName | undefined {
+/** The script that a command calls, by its hash or by its source. */
+export function scriptOf(command: string, first: string): ScriptName | undefined {
   if (command === 'EVALSHA') return SCRIPT_NAMES.get(first);
   if (command !== 'EVAL') return undefined;
   return SCRIPT_NAMES.get(createHash('sha1').update(first).digest('hex'));
