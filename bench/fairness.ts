@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ApiClient, createApiClient } from '../src/testing/api-client.js';
 import { startEngineProcess } from '../src/testing/engine-process.js';
-import { parseStoreName, startBenchStore } from './bench-store.js';
-import { describeMachine } from './machine.js';
-import { percentile } from './statistics.js';
-import { fanOut } from './workloads.js';
+import { describeMachine } from './report/machine.js';
+import { percentile } from './report/statistics.js';
+import { parseStoreName, startBenchStore } from './runs/bench-store.js';
+import { fanOut } from './runs/workloads.js';
 
 /**
  * What small executions pay for a large one beside them: one-node workflows are sent at a fixed rate, first alone, then while wide

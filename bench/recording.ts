@@ -6,11 +6,14 @@ import {
   type PostgresHistoryStore,
 } from '../src/store/postgres/postgres-history-store.js';
 import { startPostgres } from '../src/testing/servers/postgres-server.js';
-import { describeMachine } from './machine.js';
-import { RecordedEvents } from './recorded-events.js';
-import { serverCpuUs } from './server-cpu.js';
-import { spread } from './statistics.js';
-import { SHAPES, type Shape, workload } from './workloads.js';
+import { describeMachine } from './report/machine.js';
+import { median } from './report/statistics.js';
+import { cpuUsed } from './runs/cpu-meter.js';
+import { RecordedEvents } from './runs/recorded-events.js';
+import { readScenario } from './runs/scenarios.js';
+
+const SHAPES = ['two-node', 'five-node'] as const;
+type Shape = (typeof SHAPES)[number];
 
 /** What the record is told of each execution: its end alone, or before that its acceptance, or its acceptance and its start. */
 const TOLD = ['end', 'accepted+end', 'accepted+started+end'] as const;
@@ -29,7 +32,7 @@ async function measure(
   options: { shape: Shape; told: (typeof TOLD)[number]; executions: number; batch: number },
 ): Promise<Figures> {
   const { shape, told, executions, batch } = options;
-  const source = new RecordedEvents(workload(shape, `recording-${shape}`));
+  const source = new RecordedEvents(readScenario(shape, { payload: 'small', seed: 1 }).definition);
   const rounds: OutboxEvent[][][] = [];
   const startMs = Date.now();
   for (let made = 0; made < executions; made += batch) {
@@ -40,7 +43,7 @@ async function measure(
     rounds.push([...before, ended]);
   }
   const cpu = process.cpuUsage();
-  const serverCpu = serverCpuUs(postmaster);
+  const serverCpu = cpuUsed([postmaster]);
   const startedAt = performance.now();
   for (const round of rounds) for (const events of round) await history.record(events);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -48,7 +51,7 @@ async function measure(
   return {
     perSecond: executions / seconds,
     engineUs: (user + system) / executions,
-    serverUs: (serverCpuUs(postmaster) - serverCpu) / executions,
+    serverUs: (cpuUsed([postmaster]) - serverCpu) / executions,
   };
 }
 
@@ -87,10 +90,10 @@ try {
       await measure(history, postgres.pid, { shape, told, batch, executions: batch * 5 });
       for (let run = 0; run < runs; run++)
         figures.push(await measure(history, postgres.pid, { shape, told, executions, batch }));
-      const median = (of: (each: Figures) => number): string => spread(figures.map(of)).median.toFixed(0);
+      const middle = (of: (each: Figures) => number): string => median(figures.map(of)).toFixed(0);
       console.log(
-        `${shape}, ${told}: ${median((each) => each.perSecond)} executions/s; CPU per execution: ` +
-          `engine ${median((each) => each.engineUs)} us, PostgreSQL ${median((each) => each.serverUs)} us`,
+        `${shape}, ${told}: ${middle((each) => each.perSecond)} executions/s; CPU per execution: ` +
+          `engine ${middle((each) => each.engineUs)} us, PostgreSQL ${middle((each) => each.serverUs)} us`,
       );
     }
   }

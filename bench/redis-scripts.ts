@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureScripts } from '../src/testing/redis-script-load.js';
-import { describeMachine } from './machine.js';
+import { describeMachine } from './report/machine.js';
 
 /**
  * How long Redis works at each script: a fan-out and fan-in, a mix of executions of five nodes, a host that dies, and a redrive and a

@@ -21,6 +21,8 @@ export interface EngineProcessOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Default 30 s. */
   readonly readyTimeoutMs?: number;
+  /** Arguments of Node.js itself. */
+  readonly nodeArguments?: readonly string[];
 }
 
 export interface EngineExit {
@@ -51,7 +53,7 @@ export interface EngineProcess {
 /** Resolves once the engine is ready; rejects, with the end of its output, where it exits first or takes too long. */
 export async function startEngineProcess(options: EngineProcessOptions): Promise<EngineProcess> {
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'millrace-')));
-  const child = spawn(process.execPath, entryArguments(options.from), {
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), ...entryArguments(options.from)], {
     cwd: ROOT,
     env: { ...environmentWithoutSettings(), PORT: '0', DATA_DIR: dataDir, ...options.settings },
     stdio: ['ignore', 'pipe', 'pipe'],

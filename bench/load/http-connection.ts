@@ -16,17 +16,29 @@ export interface HttpConnection {
   close(): void;
 }
 
-export async function openHttpConnection(port: number): Promise<HttpConnection> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+/** Where a server is, and what each request to it carries. */
+export interface HttpTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Header lines, each ended by CR LF. */
+  readonly headers?: string;
+}
+
+/** A server on this machine. */
+export function onLoopback(port: number): HttpTarget {
+  return { host: '127.0.0.1', port };
+}
+
+export async function openHttpConnection(target: HttpTarget): Promise<HttpConnection> {
+  const { host, port, headers = '' } = target;
+  const socket = connect({ host, port, noDelay: true });
   await once(socket, 'connect');
+  const head = ` HTTP/1.1\r\nhost: ${host}:${port}\r\n${headers}content-type: application/json\r\ncontent-length: `;
   const reader = createAnswerReader(socket);
   return {
     request(method, path, body = '') {
       const answer = reader.next();
-      socket.write(
-        `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\n` +
-          `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      );
+      socket.write(`${method} ${path}${head}${Buffer.byteLength(body)}\r\n\r\n${body}`);
       return answer;
     },
     close: () => socket.destroy(),
@@ -54,7 +66,7 @@ function createAnswerReader(socket: Socket): { next(): Promise<HttpAnswer> } {
     }
   });
   socket.on('error', fail);
-  socket.on('close', () => fail(new Error('the engine closed the connection')));
+  socket.on('close', () => fail(new Error('the server closed the connection')));
   return {
     next: () =>
       new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { type HttpConnection, openHttpConnection, takeAnswer } from './http-connection.js';
+import { type HttpConnection, onLoopback, openHttpConnection, takeAnswer } from './http-connection.js';
 
 const ANSWER = 'HTTP/1.1 201 Created\r\nContent-Length: 7\r\nX-Other: 1\r\n\r\n{"a":1}';
 
@@ -26,7 +26,7 @@ describe('HTTP connection of the load', () => {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    connection = await openHttpConnection((server.address() as AddressInfo).port);
+    connection = await openHttpConnection(onLoopback((server.address() as AddressInfo).port));
   });
 
   after(() => {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type HttpConnection, openHttpConnection } from './http-connection.js';
+import { type HttpConnection, onLoopback, openHttpConnection } from './http-connection.js';
 
 const PAGE = 1000;
 const POLL_MS = 10;
@@ -12,23 +12,33 @@ interface ListedExecution {
 }
 
 /**
- * Resolves with the time, in terms of performance.now(), at which so many executions had completed and the record held
- * all that it had to learn.
+ * Resolves with the time, in terms of performance.now(), at which so many executions had completed on these hosts together since they
+ * were started, and the record held all that it had to learn.
  */
-export async function untilRecorded(port: number, count: number, timeoutMs: number): Promise<number> {
-  const connection = await openHttpConnection(port);
+export async function untilRecorded(
+  ports: readonly number[],
+  count: number,
+  timeoutMs: number,
+): Promise<number> {
+  const connections = await Promise.all(ports.map((port) => openHttpConnection(onLoopback(port))));
+  const [first] = connections;
   const deadline = performance.now() + timeoutMs;
   try {
     for (;;) {
-      const completed = await completedCount(connection);
-      if (completed >= count && (await outboxEvents(connection)) === 0) return performance.now();
+      const completed = await completedOn(connections);
+      if (first && completed >= count && (await outboxEvents(first)) === 0) return performance.now();
       if (performance.now() > deadline)
         throw new Error(`${completed} of ${count} executions had completed in time`);
       await pause(POLL_MS);
     }
   } finally {
-    connection.close();
+    for (const connection of connections) connection.close();
   }
+}
+
+async function completedOn(connections: readonly HttpConnection[]): Promise<number> {
+  const counts = await Promise.all(connections.map(completedCount));
+  return counts.reduce((sum, each) => sum + each, 0);
 }
 
 async function completedCount(connection: HttpConnection): Promise<number> {
@@ -43,27 +53,32 @@ async function outboxEvents(connection: HttpConnection): Promise<number> {
   return (JSON.parse(body) as { outbox_events: number }).outbox_events;
 }
 
+/** What the record tells of an execution, in milliseconds since the epoch. */
+export interface RecordedTimes {
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
+
 /**
- * Reads the record until it holds every one of these executions as COMPLETED, and answers how long each took from its
- * start to its end, in milliseconds. Rejects where one is listed twice, is not one of these, ended otherwise, or is
- * still missing after the time-out.
+ * Reads the record until it holds every one of these executions as COMPLETED. Rejects where one is listed twice, is not one of these,
+ * ended otherwise, or is still missing after the time-out.
  */
 export async function verifyRecorded(options: {
   port: number;
   name: string;
   executionIds: readonly string[];
   timeoutMs: number;
-}): Promise<number[]> {
+}): Promise<ReadonlyMap<string, RecordedTimes>> {
   const { port, name, executionIds, timeoutMs } = options;
   const expected = new Set(executionIds);
   if (expected.size !== executionIds.length) throw new Error('an execution id was given out twice');
-  const connection = await openHttpConnection(port);
+  const connection = await openHttpConnection(onLoopback(port));
   const deadline = performance.now() + timeoutMs;
   try {
     for (;;) {
       const listed = await listAll(connection, name);
       const missing = expected.size - listed.filter((row) => row.status === 'COMPLETED').length;
-      if (missing === 0) return durations(listed, expected);
+      if (missing === 0) return timesOf(listed, expected);
       if (performance.now() > deadline)
         throw new Error(`${missing} executions are not recorded as COMPLETED`);
     }
@@ -75,7 +90,7 @@ export async function verifyRecorded(options: {
 async function listAll(connection: HttpConnection, name: string): Promise<ListedExecution[]> {
   const rows: ListedExecution[] = [];
   for (let cursor = ''; ; ) {
-    const path = `/api/v1/workflow?name=${name}&limit=${PAGE}${cursor && `&cursor=${cursor}`}`;
+    const path = `/api/v1/workflow?name=${encodeURIComponent(name)}&limit=${PAGE}${cursor && `&cursor=${cursor}`}`;
     const { status, body } = await connection.request('GET', path);
     if (status !== 200) throw new Error(`the list answered ${status}: ${body.slice(0, 300)}`);
     const page = JSON.parse(body) as { executions: ListedExecution[]; next_cursor?: string | null };
@@ -85,12 +100,15 @@ async function listAll(connection: HttpConnection, name: string): Promise<Listed
   }
 }
 
-function durations(listed: readonly ListedExecution[], expected: ReadonlySet<string>): number[] {
-  const seen = new Set<string>();
-  return listed.map((row) => {
-    if (!expected.has(row.execution_id)) throw new Error(`${row.execution_id} was never submitted`);
-    if (seen.has(row.execution_id)) throw new Error(`${row.execution_id} is recorded twice`);
-    seen.add(row.execution_id);
-    return Date.parse(row.finished_at ?? '') - Date.parse(row.started_at ?? '');
-  });
+function timesOf(
+  listed: readonly ListedExecution[],
+  expected: ReadonlySet<string>,
+): ReadonlyMap<string, RecordedTimes> {
+  const times = new Map<string, RecordedTimes>();
+  for (const { execution_id: id, started_at, finished_at } of listed) {
+    if (!expected.has(id)) throw new Error(`${id} was never submitted`);
+    if (times.has(id)) throw new Error(`${id} is recorded twice`);
+    times.set(id, { startedAt: Date.parse(started_at ?? ''), finishedAt: Date.parse(finished_at ?? '') });
+  }
+  return times;
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { OutboxEvent } from '../src/model/commands.js';
-import { compilePlan } from '../src/model/compile-plan.js';
-import { deadLettersOf } from '../src/model/dead-letter.js';
-import type { WorkflowDefinition } from '../src/model/definition.js';
-import type { NodeError } from '../src/model/errors.js';
-import { createExecutionIdSource, type ExecutionId, type HostId } from '../src/model/ids.js';
-import type { Plan } from '../src/model/plan.js';
-import type { ExecutionSnapshot, NodeSnapshot } from '../src/model/snapshot.js';
+import type { OutboxEvent } from '../../src/model/commands.js';
+import { compilePlan } from '../../src/model/compile-plan.js';
+import { deadLettersOf } from '../../src/model/dead-letter.js';
+import type { WorkflowDefinition } from '../../src/model/definition.js';
+import type { NodeError } from '../../src/model/errors.js';
+import { createExecutionIdSource, type ExecutionId, type HostId } from '../../src/model/ids.js';
+import type { Plan } from '../../src/model/plan.js';
+import type { ExecutionSnapshot, NodeSnapshot } from '../../src/model/snapshot.js';
 
 const HOST = 'bench-4711-0a1b2c3d' as HostId;
 const PARTITIONS = 64;
