@@ -1,19 +1,20 @@
+import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { readRecordRows } from '../../store/postgres/testing/record-rows.js';
 import { type EngineProcess, startEngineProcess } from '../engine-process.js';
 import { createSeededRandom } from '../seeded-random.js';
 import { startPostgres } from '../servers/postgres-server.js';
 import { startRedis } from '../servers/redis-server.js';
 import { probeRedis } from '../servers/resp-probe.js';
-import { SHAPES, type Shape } from './mixed-shapes.js';
+import { SHAPES, type Shape, writeHandlers } from './mixed-shapes.js';
+import { type Accepted, problemsOf, recordProblems, type Told } from './round-checks.js';
 
 /**
  * Hosts of one store under load while they are killed with -9 and new ones join; with --redis and --postgres the servers are killed
- * too. At the end every acknowledged execution must have ended as its shape says, stand in the record once and as the API tells it,
- * and Redis must be as small as at the start. Exits 1 where that is not so.
+ * too. At the end every acknowledged execution must have ended as its shape says (states, attempts, order of times, outputs), stand in the
+ * record once and as the API tells it, and Redis must be as small as at the start. Exits 1 where that is not so.
  *
- *     node --import tsx src/testing/distributed/host-rounds.ts --executions 20000 --hosts 3 --redis --postgres
+ *     npm run crash:hosts -- --executions 20000 --hosts 3 --redis --postgres
  */
 const { values } = parseArgs({
   options: {
@@ -32,15 +33,13 @@ const random = createSeededRandom(Number(values.seed));
 const BATCH = 50;
 const END_BOUND_MS = 180_000;
 
-interface Accepted {
-  readonly id: string;
-  readonly shape: Shape;
-}
-
+/** Each shape as often as its weight. */
+const drawn = SHAPES.flatMap((shape) => Array<Shape>(shape.weight).fill(shape));
 const violations: string[] = [];
 const accepted: Accepted[] = [];
 const deaths = { hosts: 0, redis: 0, postgres: 0 };
 
+const handlersDir = await writeHandlers();
 const postgres = await startPostgres();
 const redis = await startRedis({ appendfsync: 'always' });
 const settings = {
@@ -50,6 +49,7 @@ const settings = {
   LEASE_MS: '3000',
   LOG_LEVEL: 'error',
   SIMULATED_LATENCY: '1',
+  HANDLERS_DIR: handlersDir,
 };
 const start = (): Promise<EngineProcess> => startEngineProcess({ from: 'dist', settings });
 const hosts: EngineProcess[] = await Promise.all(Array.from({ length: hostCount }, start));
@@ -86,10 +86,7 @@ async function callAny(path: string, init?: RequestInit): Promise<unknown> {
 async function submitAll(): Promise<void> {
   const lanes = Array.from({ length: 4 }, async () => {
     while (accepted.length < wanted) {
-      const shapes = Array.from(
-        { length: BATCH },
-        () => SHAPES[random.integer(0, SHAPES.length - 1)] as Shape,
-      );
+      const shapes = Array.from({ length: BATCH }, () => drawn[random.integer(0, drawn.length - 1)] as Shape);
       const body = JSON.stringify(shapes.map((shape) => ({ ...shape.body, trigger: true })));
       const headers = { 'content-type': 'application/json' };
       const reply = (await callAny('/api/v1/workflow/batch', { method: 'POST', headers, body })) as {
@@ -149,61 +146,26 @@ async function awaitEnds(): Promise<void> {
   }
 }
 
-interface Status {
-  readonly execution_id: string;
-  readonly status: string;
-  readonly node_statuses: Readonly<Record<string, string>>;
-}
-
-function check(found: Status | undefined, { id, shape }: Accepted): void {
-  if (!found) {
-    violations.push(`${id} (${shape.name}) is not known`);
-    return;
-  }
-  const expected = EXPECTED[shape.name] ?? {};
-  if (found.status !== shape.status) violations.push(`${id} (${shape.name}) is ${JSON.stringify(found)}`);
-  else if (JSON.stringify(found.node_statuses) !== JSON.stringify(expected)) {
-    violations.push(`${id} (${shape.name}) has ${JSON.stringify(found.node_statuses)}`);
-  }
-}
-
-const EXPECTED: Readonly<Record<string, Readonly<Record<string, string>>>> = Object.fromEntries(
-  SHAPES.map(({ name, body }) => {
-    const { nodes } = (body as { dag: { nodes: { id: string; condition?: string }[] } }).dag;
-    const statusOf = ({ id, condition }: { id: string; condition?: string }): string => {
-      if (name === 'failing') return { a: 'COMPLETED', b: 'FAILED' }[id] ?? 'CANCELLED';
-      return condition ? 'SKIPPED' : 'COMPLETED';
-    };
-    return [name, Object.fromEntries(nodes.map((node) => [node.id, statusOf(node)]))];
-  }),
-);
-
-async function checkAll(): Promise<void> {
-  for (let at = 0; at < accepted.length; at += 500) {
-    const page = accepted.slice(at, at + 500);
-    const reply = (await callAny('/api/v1/workflow/batch/status', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ execution_ids: page.map(({ id }) => id) }),
-    })) as { readonly results: readonly Status[] };
-    for (const [index, item] of page.entries()) check(reply.results[index], item);
-  }
-}
-
-/** The record has each execution once, in the state that the API told. */
-async function checkRecord(): Promise<void> {
-  const { executions, setAside } = await readRecordRows(postgres.url);
-  const found = new Map<string, string | undefined>();
-  for (const { id, state } of executions) {
-    if (found.has(id)) violations.push(`${id} stands in the record twice`);
-    found.set(id, state);
-  }
-  for (const { id, shape } of accepted) {
-    const state = found.get(id);
-    if (state !== shape.status.toLowerCase())
-      violations.push(`${id} (${shape.name}) is recorded as ${state}`);
-  }
-  if (setAside !== 0) violations.push(`the record has set ${setAside} executions aside`);
+/** Asks for each execution, several at a time, and holds what is told against its shape. */
+async function checkAll(): Promise<ReadonlyMap<string, Told>> {
+  const told = new Map<string, Told>();
+  const left = [...accepted];
+  const lanes = Array.from({ length: 8 }, async () => {
+    for (let item = left.pop(); item; item = left.pop()) {
+      const path = `/api/v1/workflow/${item.id}`;
+      const status = (await callAny(`${path}?detail=nodes`)) as Told['status'];
+      const results = (await callAny(`${path}/results`)) as { readonly outputs: Told['outputs'] };
+      if (!status.status) violations.push(`${item.id} (${item.shape.name}) is not known`);
+      else {
+        const found = { status, outputs: results.outputs };
+        told.set(item.id, found);
+        for (const problem of problemsOf(found, item))
+          violations.push(`${item.id} (${item.shape.name}) ${problem}`);
+      }
+    }
+  });
+  await Promise.all(lanes);
+  return told;
 }
 
 async function awaitSmallRedis(): Promise<void> {
@@ -221,8 +183,7 @@ await Promise.all([submitAll(), disturb()]);
 const submittedMs = performance.now() - begun;
 await awaitEnds();
 const endedMs = performance.now() - begun;
-await checkAll();
-await checkRecord();
+violations.push(...(await recordProblems(postgres.url, await checkAll())));
 await awaitSmallRedis();
 console.log(
   JSON.stringify(
@@ -257,4 +218,5 @@ for (const host of hosts) {
 await Promise.all(hosts.map((host) => host.stop()));
 await redis.stop();
 await postgres.stop();
+await rm(handlersDir, { recursive: true, force: true });
 process.exit(violations.length > 0 ? 1 : 0);

@@ -1,5 +1,7 @@
 import pg from 'pg';
+import type { ExecutionSnapshot } from '../../../model/snapshot.js';
 import { EXECUTION_STATES, type ExecutionState } from '../../../model/states.js';
+import { decodeRecord } from '../record-codec.js';
 
 /** What the tables hold, read past the store under test. */
 export interface RecordRows {
@@ -21,6 +23,29 @@ export async function readRecordRows(databaseUrl: string): Promise<RecordRows> {
       executions: rows.map(({ id, state }) => ({ id, state: EXECUTION_STATES[state] })),
       setAside: aside.rows[0]?.count ?? 0,
     };
+  } finally {
+    await client.end();
+  }
+}
+
+/** Whole records of ended executions, page by page. */
+export async function* readSnapshots(
+  databaseUrl: string,
+  pageSize = 500,
+): AsyncGenerator<readonly ExecutionSnapshot[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    let after = '00000000-0000-0000-0000-000000000000';
+    for (;;) {
+      const { rows } = await client.query<{ id: string; record: Buffer }>(
+        'SELECT execution_id AS id, record FROM executions WHERE execution_id > $1 ORDER BY execution_id LIMIT $2',
+        [after, pageSize],
+      );
+      if (rows.length === 0) return;
+      after = rows.at(-1)?.id ?? after;
+      yield rows.map(({ record }) => decodeRecord(record));
+    }
   } finally {
     await client.end();
   }

@@ -1,0 +1,110 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ExecutionSnapshot } from '../../model/snapshot.js';
+import { readRecordRows, readSnapshots } from '../../store/postgres/testing/record-rows.js';
+import type { NodeStatus, Status } from '../engine-calls.js';
+import type { Shape } from './mixed-shapes.js';
+
+/** An execution that the API acknowledged. */
+export interface Accepted {
+  readonly id: string;
+  readonly shape: Shape;
+}
+
+/** What the API tells of one execution. */
+export interface Told {
+  readonly status: Status;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** What is wrong with an execution as the API tells it: its end, each node's state, attempts, times and output. */
+export function problemsOf({ status, outputs }: Told, { shape }: Accepted): string[] {
+  const problems: string[] = [];
+  if (status.status !== shape.status) problems.push(`is ${status.status}`);
+  if (!isDeepStrictEqual(status.node_statuses, shape.nodeStatuses))
+    problems.push(`has ${brief(status.node_statuses)}`);
+  if (!isDeepStrictEqual(outputs, shape.outputs)) problems.push(`puts out ${brief(outputs)}`);
+  for (const node of shape.body.dag.nodes) {
+    const found = status.nodes[node.id];
+    const attempts = shape.attempts[node.id];
+    if (found && attempts !== undefined) {
+      problems.push(
+        ...nodeProblems(
+          found,
+          attempts,
+          (node.dependencies ?? []).map((id) => status.nodes[id]),
+        ).map((problem) => `${node.id} ${problem}`),
+      );
+    }
+  }
+  return problems;
+}
+
+/** A node that ran began after all that it depends on had ended, and every attempt but the last has its failure. */
+function nodeProblems(
+  node: NodeStatus,
+  attempts: number,
+  parents: readonly (NodeStatus | undefined)[],
+): string[] {
+  const problems: string[] = [];
+  const [begun, finished] = [timeOf(node.started_at), timeOf(node.finished_at)];
+  if (node.attempt !== attempts) problems.push(`took ${node.attempt} attempts, not ${attempts}`);
+  if (node.failures.length !== attempts - (node.state === 'FAILED' ? 0 : 1))
+    problems.push(`tells ${node.failures.length} failures`);
+  if (!(begun <= finished)) problems.push(`began ${node.started_at} and ended ${node.finished_at}`);
+  for (const parent of parents) {
+    if (parent?.finished_at && !(timeOf(parent.finished_at) <= begun))
+      problems.push(`began ${node.started_at}, before a parent had ended at ${parent.finished_at}`);
+  }
+  return problems;
+}
+
+function timeOf(text: string | null): number {
+  return Date.parse(text ?? '');
+}
+
+/** Where the record differs from what the API told, has an execution twice, or not, or has one that is not finished. */
+export async function recordProblems(
+  databaseUrl: string,
+  told: ReadonlyMap<string, Told>,
+): Promise<string[]> {
+  const problems: string[] = [];
+  const { executions, setAside } = await readRecordRows(databaseUrl);
+  const seen = new Set<string>();
+  for (const { id } of executions) {
+    if (seen.has(id)) problems.push(`${id} stands in the record twice`);
+    seen.add(id);
+  }
+  for (const id of told.keys()) if (!seen.has(id)) problems.push(`${id} is not in the record`);
+  if (setAside !== 0) problems.push(`the record has set ${setAside} executions aside`);
+  for await (const page of readSnapshots(databaseUrl)) {
+    for (const snapshot of page) {
+      const found = told.get(snapshot.executionId);
+      if (found)
+        problems.push(...differences(snapshot, found).map((what) => `${snapshot.executionId} ${what}`));
+    }
+  }
+  return problems;
+}
+
+function differences(snapshot: ExecutionSnapshot, { status, outputs }: Told): string[] {
+  const problems: string[] = [];
+  if (snapshot.state.toUpperCase() !== status.status)
+    problems.push(`is recorded as ${snapshot.state}, told as ${status.status}`);
+  for (const [index, id] of Object.keys(status.node_statuses).entries()) {
+    const recorded = snapshot.nodes[index];
+    const node = status.nodes[id];
+    if (!recorded || !node) continue;
+    if (recorded.state.toUpperCase() !== node.state && node.state !== 'CANCELLED')
+      problems.push(`${id} is recorded as ${recorded.state}, told as ${node.state}`);
+    if (node.attempt !== recorded.attempt && node.state === 'COMPLETED')
+      problems.push(`${id} is recorded with attempt ${recorded.attempt}, told with ${node.attempt}`);
+    if (recorded.state === 'completed' && !(recorded.fence >= 1)) problems.push(`${id} has no fence`);
+    const output = recorded.output && (JSON.parse(Buffer.from(recorded.output).toString()) as unknown);
+    if (!isDeepStrictEqual(output, outputs[id])) problems.push(`${id} is recorded with ${brief(output)}`);
+  }
+  return problems;
+}
+
+function brief(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+}
