@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { ExecutionSnapshot } from '../../../model/snapshot.js';
 import { EXECUTION_STATES, type ExecutionState } from '../../../model/states.js';
-import { decodeRecord } from '../record-codec.js';
+import { decodeRecord, EXECUTION_COLUMNS, type ExecutionRow } from '../record-codec.js';
 
 /** What the tables hold, read past the store under test. */
 export interface RecordRows {
@@ -38,13 +38,13 @@ export async function* readSnapshots(
   try {
     let after = '00000000-0000-0000-0000-000000000000';
     for (;;) {
-      const { rows } = await client.query<{ id: string; record: Buffer }>(
-        'SELECT execution_id AS id, record FROM executions WHERE execution_id > $1 ORDER BY execution_id LIMIT $2',
+      const { rows } = await client.query<ExecutionRow>(
+        `SELECT ${EXECUTION_COLUMNS} FROM executions WHERE execution_id > $1 ORDER BY execution_id LIMIT $2`,
         [after, pageSize],
       );
       if (rows.length === 0) return;
-      after = rows.at(-1)?.id ?? after;
-      yield rows.map(({ record }) => decodeRecord(record));
+      after = rows.at(-1)?.execution_id ?? after;
+      yield rows.map(decodeRecord);
     }
   } finally {
     await client.end();
