@@ -73,6 +73,8 @@ const LEAST_SWEEP_MS = 100;
  */
 const SWEEPS_PER_LEASE = 6;
 const DEAD_AFTER = 0.4;
+/** How long after a loss of Redis the record may still be told of changes that hosts had read before it. */
+const AFTERMATH_MS = 30_000;
 const RETRY_MS = 200;
 const COMMAND_TIMEOUT_MS = 5000;
 const SILENCE_TIMEOUT_MS = 4000;
@@ -111,6 +113,7 @@ class RedisHost implements OpenRedisStore {
   #handlers: readonly string[] = [];
   #facts: readonly ServerFacts[] = [];
   #lost = false;
+  #aftermathUntil = 0;
   #away = false;
   #closed = false;
   #sweeper: Timer | undefined;
@@ -309,6 +312,7 @@ class RedisHost implements OpenRedisStore {
       for (const handler of [...this.#adopted]) if (served.has(handler)) this.#forsake(handler);
       await this.#readFacts(() => undefined);
       await this.store.sweep();
+      if (this.#options.clock.monotonic() < this.#aftermathUntil) await this.#bringBackLate();
     } catch (error) {
       if (!this.#closed) this.#options.log('warn', 'the sweep of the store failed', { error });
     }
@@ -318,8 +322,16 @@ class RedisHost implements OpenRedisStore {
     await checkLayout(this.#connection.client, this.#options.partitions);
     await this.#join();
     this.#lost = false;
+    this.#aftermathUntil = this.#options.clock.monotonic() + AFTERMATH_MS;
     this.#options.log('info', 'this host has joined the store anew');
     this.store.onReturn();
+  }
+
+  /** What a host had read before the loss and recorded after the recovery looked. */
+  async #bringBackLate(): Promise<void> {
+    const restored = await this.#comparison.run({ leastAgeMs: 0 });
+    if (restored > 0)
+      this.#options.log('warn', 'executions that were recorded late are back, too', { restored });
   }
 
   async close(): Promise<void> {

@@ -111,10 +111,14 @@ describe('the record compared with the hot store', () => {
     assert.deepEqual(restoredIds(), [idOf(2)]);
   });
 
-  test('asks for what is older than a minute', async () => {
+  test('asks for what is older than a minute, or as old as it is told', async () => {
     const { create, asked, clock } = createComparison({ rows: [] });
     await create('a').run();
-    assert.deepEqual(asked, [{ after: undefined, createdBefore: clock.now() - 60_000 }]);
+    await create('a').run({ leastAgeMs: 0 });
+    assert.deepEqual(asked, [
+      { after: undefined, createdBefore: clock.now() - 60_000 },
+      { after: undefined, createdBefore: clock.now() },
+    ]);
   });
 
   test('goes on, on whatever host, where the round before stopped, and begins anew at the end', async () => {
