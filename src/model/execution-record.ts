@@ -142,6 +142,18 @@ export class ExecutionRecord {
     for (const group of this.readyGroups) count += group.size;
     return count;
   }
+
+  /** The nodes that have changed since this was asked last. */
+  takeTouchedNodes(): readonly number[] {
+    const nodes = this.touchedNodes;
+    for (const index of nodes) {
+      const node = this.nodes[index];
+      if (node) node.touched = false;
+    }
+    this.touchedNodes = [];
+    this.touched = false;
+    return nodes;
+  }
 }
 
 export function snapshotNode(node: NodeRecord): NodeSnapshot {

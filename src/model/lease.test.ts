@@ -5,7 +5,7 @@ import { chainOf, planOf, rowOf } from '../testing/plan-fixtures.js';
 
 const MAX_DELIVERIES = 3;
 const expired = (fixture: MachineFixture) => (lease: { readonly until: number }) =>
-  lease.until <= fixture.now;
+  lease.until <= fixture.now ? 'owner_died' : 'in_force';
 
 function reclaim(fixture: MachineFixture) {
   return fixture.machine.reclaim(expired(fixture), MAX_DELIVERIES, fixture.now);
@@ -148,6 +148,19 @@ describe('an owner that dies', () => {
     assert.equal(state, 'failed');
     assert.equal(nodes[0]?.error?.code, 'DELIVERIES_EXHAUSTED');
     assert.equal(nodes[0]?.deliveries, MAX_DELIVERIES);
+  });
+
+  test('not, but was late, has nothing counted against its task', () => {
+    const fixture = new MachineFixture();
+    fixture.submit(rowOf(1));
+    const late = fixture.leaseOne();
+    const counts = fixture.machine.reclaim(() => 'over', 1, fixture.now);
+    assert.deepEqual(counts, { reclaimed: 1, exhausted: 0 });
+    assert.equal(fixture.finish(late), 'duplicate');
+    const again = fixture.leaseOne();
+    assert.deepEqual([again.deliveries, again.fence], [0, late.fence + 1]);
+    assert.equal(fixture.finish(late), 'stale_lease');
+    assert.equal(fixture.finish(again), 'applied');
   });
 
   test('takes one of a crew with it at a time, once each has died twice', () => {

@@ -62,6 +62,9 @@ export interface PromoteOutcome {
   expired: number;
 }
 
+/** What became of a lease: `over` is one whose owner is known to live, so that nothing is counted against its task. */
+export type LeaseVerdict = 'in_force' | 'over' | 'owner_died';
+
 const LEAST_TIMERS_TO_CLEAR = 1024;
 
 /**
@@ -315,9 +318,10 @@ export class Machine {
     return 'kept';
   }
 
-  /** Ends the leases that `isOver` picks; their tasks become ready again or, at `maxDeliveries`, dead letters. */
+  /** Ends the leases that are not in force; their tasks become ready again or, where the owner died for the `maxDeliveries`th
+   * time, dead letters. */
   reclaim(
-    isOver: (lease: { readonly owner: HostId | undefined; readonly until: number }) => boolean,
+    judge: (lease: { readonly owner: HostId | undefined; readonly until: number }) => LeaseVerdict,
     maxDeliveries: number,
     now: number,
   ): { reclaimed: number; exhausted: number } {
@@ -326,10 +330,13 @@ export class Machine {
     for (const held of [...this.#flow.held]) {
       const { execution, node: index } = held;
       const node = nodeAt(execution, index);
-      if (node.held !== held || !isOver({ owner: node.host, until: node.leaseUntil })) continue;
+      if (node.held !== held) continue;
+      const verdict = judge({ owner: node.host, until: node.leaseUntil });
+      if (verdict === 'in_force') continue;
       this.#flow.release(execution, node);
       const error = hostStoppedAnswering(node.host);
-      this.#redeliver(execution, index, node, { error, maxDeliveries }, now);
+      if (verdict === 'owner_died') this.#redeliver(execution, index, node, { error, maxDeliveries }, now);
+      else this.#flow.makeReady(execution, index, now);
       reclaimed += 1;
       if (node.state === 'failed') exhausted += 1;
     }

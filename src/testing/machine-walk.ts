@@ -181,7 +181,9 @@ export class MachineWalk {
     this.#now += ms;
     const promoted = this.#machine.promote(this.#now);
     assert.deepEqual(promoted, this.#naive.promote(this.#now));
-    const reclaimed = this.#machine.reclaim((lease) => lease.until <= this.#now, MAX_DELIVERIES, this.#now);
+    const judge = (lease: { readonly until: number }) =>
+      lease.until <= this.#now ? 'owner_died' : 'in_force';
+    const reclaimed = this.#machine.reclaim(judge, MAX_DELIVERIES, this.#now);
     assert.equal(reclaimed.reclaimed, this.#naive.reclaim(MAX_DELIVERIES, this.#now));
     const next = this.#machine.nextTimerAt();
     assert.ok(next === undefined || next > this.#now, 'no timer that is due is left');

@@ -208,7 +208,8 @@ export class EmbeddedStateStore implements StateStore {
 
   async reclaim(): Promise<ReclaimReply> {
     const now = this.#clock.now();
-    const counts = this.#machine.reclaim((lease) => lease.until <= now, this.#options.maxDeliveries, now);
+    const judge = (lease: { readonly until: number }) => (lease.until <= now ? 'owner_died' : 'in_force');
+    const counts = this.#machine.reclaim(judge, this.#options.maxDeliveries, now);
     this.#settle();
     return { ...counts, durable: this.#kept() };
   }
@@ -441,13 +442,7 @@ export class EmbeddedStateStore implements StateStore {
     const dirty = this.#dirty.filter((execution) => this.#machine.find(execution.executionId) === execution);
     this.#dirty = [];
     return dirty.map((execution) => {
-      const nodes = execution.touchedNodes;
-      for (const index of nodes) {
-        const node = execution.nodes[index];
-        if (node) node.touched = false;
-      }
-      execution.touchedNodes = [];
-      execution.touched = false;
+      const nodes = execution.takeTouchedNodes();
       const before = { ...execution.stored };
       execution.stored.commit = commit;
       return { execution, nodes, revision: execution.revision, before };
