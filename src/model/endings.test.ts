@@ -73,6 +73,17 @@ describe('a dead node', () => {
   });
 });
 
+test('an end is told to the record, whatever the record knows already', () => {
+  const fixture = new MachineFixture();
+  const id = fixture.submit(rowOf(1));
+  fixture.machine.acknowledge(id, fixture.read(id).revision);
+  assert.deepEqual(fixture.machine.takeOutbox(9), []);
+  fixture.finish(fixture.leaseOne());
+  fixture.machine.takeEffects();
+  const [event] = fixture.machine.takeOutbox(9);
+  assert.deepEqual([event?.kind, event?.snapshot.state], ['ended', 'completed']);
+});
+
 describe('the deadline', () => {
   test('kills what was under way, and cancels what never began', () => {
     const { fixture, id, running, dead } = mixedFixture();

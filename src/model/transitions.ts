@@ -119,7 +119,9 @@ export class Machine {
 
   takeEffects(): Effects {
     this.#clearTimers();
-    return this.#flow.takeEffects();
+    const effects = this.#flow.takeEffects();
+    for (const { executionId } of effects.ended) this.#outbox.set(executionId, 'ended');
+    return effects;
   }
 
   /** Most executions end long before their deadlines. Their timers go each time that the heap has doubled, so that it is at most
