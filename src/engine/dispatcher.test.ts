@@ -377,4 +377,40 @@ describe('draining', () => {
     assert.deepEqual(runner.aborted, keys);
     assert.equal(dispatcher.runningCount, 0);
   });
+
+  test('that ends before all results are in the store waits for those, sent and unsent', async () => {
+    const { dispatcher, runner, store } = await running([leasedTask(0), leasedTask(1), leasedTask(2)], 3);
+    const [a = 0, b = 0] = runner.running.keys();
+    void dispatcher.drain();
+    runner.finish([a]);
+    runner.finish([b]);
+    const released = dispatcher.release();
+    const [, sent, handedBack] = store.calls;
+    handedBack?.answer();
+    assert.equal(await settled(released), false);
+    sent?.answer();
+    assert.equal(await settled(released), false);
+    const unsent = store.calls[3];
+    assert.deepEqual(
+      unsent?.results.map(({ task, outcome }) => [task.node, outcome.kind]),
+      [[1, 'completed']],
+    );
+    unsent?.answer();
+    await released;
+  });
+
+  test('hands back what a call under way brings after the rest', async () => {
+    const { dispatcher, runner, store } = createDispatcher({ room: 4 });
+    dispatcher.start();
+    const released = dispatcher.release();
+    store.calls[0]?.answer([leasedTask(0)]);
+    assert.equal(await settled(released), false);
+    assert.deepEqual(
+      store.calls[1]?.results.map(({ task, outcome }) => [task.node, outcome.kind]),
+      [[0, 'released']],
+    );
+    store.calls[1]?.answer();
+    await released;
+    assert.equal(runner.given.length, 0);
+  });
 });

@@ -97,7 +97,7 @@ export class Dispatcher {
   /** Runs the tasks that came with a call. `reply` undefined: the call failed. */
   take(request: LeaseRequest | undefined, reply: StoreReply<unknown> | undefined): void {
     if (request) this.#requests.delete(request);
-    if (reply && reply.tasks.length > 0) this.#dispatch(reply.tasks);
+    if (reply && reply.tasks.length > 0) this.#accept(reply.tasks);
     this.#settle();
   }
 
@@ -138,6 +138,14 @@ export class Dispatcher {
     let sum = 0;
     for (const request of this.#requests) sum += partOf(request);
     return sum;
+  }
+
+  #accept(tasks: readonly LeasedTask[]): void {
+    if (!this.#isReleased) {
+      this.#dispatch(tasks);
+      return;
+    }
+    this.#push(this.#released(tasks));
   }
 
   #dispatch(tasks: readonly LeasedTask[]): void {
@@ -281,17 +289,23 @@ export class Dispatcher {
     });
   }
 
-  /** Hands back what still runs, as if it had never begun. */
+  /** Hands back what still runs, as if it had never begun; resolves once that and every result before it is in the store. */
   async release(): Promise<void> {
     this.#isReleased = true;
     const keys = [...this.#running.keys()];
-    if (keys.length === 0) return;
-    const results = [...this.#running.values()].map(
-      (task): TaskResult => ({ task, owner: this.#options.host, outcome: { kind: 'released' } }),
-    );
+    const tasks = [...this.#running.values()];
     this.#running.clear();
-    this.#options.runner.abort(keys);
-    await (await this.#options.store.advance(results)).durable;
+    if (keys.length > 0) this.#options.runner.abort(keys);
+    await Promise.all([this.#handBack(tasks), this.drain()]);
+  }
+
+  async #handBack(tasks: readonly LeasedTask[]): Promise<void> {
+    if (tasks.length === 0) return;
+    await (await this.#options.store.advance(this.#released(tasks))).durable;
+  }
+
+  #released(tasks: readonly LeasedTask[]): TaskResult[] {
+    return tasks.map((task) => ({ task, owner: this.#options.host, outcome: { kind: 'released' } }));
   }
 
   #remove(key: number): LeasedTask | undefined {
