@@ -41,7 +41,8 @@ export interface StateStore {
   promote(): Promise<PromoteReply>;
   cancel(ids: readonly ExecutionId[]): Promise<StoreReply<CancelOutcome>>;
   redrive(commands: readonly RedriveCommand[]): Promise<StoreReply<RedriveOutcome>>;
-  /** Brings executions back from their records. A snapshot whose revision the store has already changes nothing. */
+  /** Brings executions back from their records. A snapshot changes nothing whose revision the store has already, or had passed when it
+   * let go of the execution: whoever read the record may come late. */
   restore(records: readonly RestoreCommand[]): Promise<StoreReply<RestoreOutcome>>;
   /** As they are, durable when the promise resolves; undefined where the store does not hold the execution. */
   read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]>;

@@ -110,6 +110,7 @@ export async function createEmbeddedSubject(): Promise<StoreSubject> {
       now: () => clock.now(),
       advance: async (ms) => clock.advance(ms),
       recorded: async (id) => (await history.read([id]))[0],
+      letGo: () => store.durable(),
       crash: async () => {
         await environment.close();
         return open();

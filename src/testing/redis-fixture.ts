@@ -18,6 +18,8 @@ export const TEST_LEASE_MS = 1000;
 export const TEST_MAX_DELIVERIES = 3;
 const PARTITIONS = 3;
 
+const GRACE_MS = 30_000;
+
 /** A record in memory, by the rules of a history store. */
 export class MemoryRecord implements DeadLetterRecord {
   readonly executions = new Map<ExecutionId, ExecutionSnapshot>();
@@ -97,7 +99,7 @@ export function openTestStore(options: TestStoreOptions): TestStore {
     maxDeliveries: TEST_MAX_DELIVERIES,
     maxExecutionBytes: 1 << 20,
     maxFailuresKept: 50,
-    graceMs: 30_000,
+    graceMs: GRACE_MS,
     parkAfterMs: 600_000,
     maxBytes: 1 << 30,
     planCacheBytes: 1 << 20,
@@ -144,6 +146,11 @@ export async function createRedisSubject(connection: RedisConnection): Promise<S
       recorded: async (id) => {
         await drain();
         return record.executions.get(id);
+      },
+      letGo: async () => {
+        await drain();
+        clock.advance(GRACE_MS);
+        await store.sweep();
       },
       crash: async () => open(),
       close: () => store.close(),

@@ -248,6 +248,7 @@ export class EmbeddedStateStore implements StateStore {
   #restore(command: RestoreCommand, now: number): RestoreOutcome {
     const { executionId } = command.snapshot;
     const older = this.#machine.find(executionId);
+    if (!older && this.#isOutdated(command.snapshot)) return 'newer_here';
     const outcome = this.#machine.restore(command, { maxDeliveries: this.#options.maxDeliveries, now });
     const execution = this.#machine.find(executionId);
     if (outcome !== 'restored' || !execution) return outcome;
@@ -259,6 +260,12 @@ export class EmbeddedStateStore implements StateStore {
       this.#machine.giveBackChanges(execution, [...execution.nodes.keys()]);
     }
     return outcome;
+  }
+
+  /** What is not in memory is in the record as it was last. */
+  #isOutdated({ executionId, revision }: ExecutionSnapshot): boolean {
+    const recorded = this.#records.read(executionId);
+    return recorded !== undefined && recorded.revision > revision;
   }
 
   async read(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSnapshot | undefined)[]> {

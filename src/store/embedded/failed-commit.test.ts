@@ -49,6 +49,7 @@ async function onFaultyDisk(check: (parts: Disk) => Promise<void>): Promise<void
       now: () => clock.now(),
       advance: async (ms) => clock.advance(ms),
       recorded: async (id) => (await fixture.history.read([id]))[0],
+      letGo: () => fixture.store.durable(),
       crash: () => Promise.reject(new Error('the test reopens by itself')),
       close: () => fixture.close(),
     });

@@ -9,6 +9,8 @@ import type { PlanWires } from './plan-wire.js';
 import { encodeExecution } from './row-codec.js';
 import { type OUTBOX_KINDS, RESTORED } from './vocabulary.js';
 
+/** How late a host that read a record may come to bring the execution back. */
+export const RETURN_REMEMBERED_MS = 3_600_000;
 const STAGED_SECONDS = 60;
 const FIELDS_PER_CALL = 400;
 
@@ -16,7 +18,7 @@ export interface Installation {
   readonly snapshot: ExecutionSnapshot;
   readonly plan: Plan;
   readonly kind: (typeof OUTBOX_KINDS)[number];
-  /** restore: what is here must have a lower revision than this; exact: this one. */
+  /** restore: what is here, or was when it left, must have a lower revision than this; exact: this one. */
   readonly mode: 'restore' | 'exact';
   readonly expectedRevision: number;
   /** The record has to learn of it. */
@@ -50,13 +52,15 @@ export class Installer {
     const { snapshot, plan, mode, expectedRevision, notes, leaveMs } = installation;
     const { executionId, workflowId } = snapshot;
     const partition = partitionOf(executionId);
-    const { delayed, lanes } = await this.#stage(installation);
+    const place = this.#client.place();
+    const { delayed, lanes } = await this.#stage(installation, place);
     const call = (body: string): Promise<ScriptReply> =>
       this.#client.call(
         'install',
         partition,
         [
-          ...[executionId, mode, expectedRevision, workflowId, body, notes ? 1 : 0, leaveMs ?? ''],
+          ...[executionId, place, mode, expectedRevision, workflowId, body, notes ? 1 : 0],
+          ...[leaveMs ?? '', RETURN_REMEMBERED_MS],
           ...[delayed.length, ...delayed.flat(), lanes.length, ...lanes],
         ],
         [executionId],
@@ -71,12 +75,11 @@ export class Installer {
     return reply.outcomes[0] === RESTORED ? reply : undefined;
   }
 
-  async #stage({ snapshot, plan, kind }: Installation) {
+  async #stage({ snapshot, plan, kind }: Installation, place: string) {
     const { executionId } = snapshot;
     await this.#hosts.learn(hostsOf(snapshot));
     const staged = encodeExecution(snapshot, plan, { kind, hostNumber: (host) => this.#hosts.known(host) });
-    const keys = this.#client.keysOf(partitionOf(executionId)).staged(executionId);
-    await this.#client.command('UNLINK', keys.rows, keys.payloads);
+    const keys = this.#client.keysOf(partitionOf(executionId)).staged(executionId, place);
     await this.#put('HSET', keys.rows, staged.rows.flat());
     await this.#put('HSET', keys.payloads, staged.payloads.flat());
     const wire = this.#wires.of(plan);
@@ -90,7 +93,6 @@ export class Installer {
       entries.set(lane, line);
     }
     for (const [lane, line] of entries) {
-      await this.#client.command('UNLINK', keys.backlog(lane));
       await this.#put('RPUSH', keys.backlog(lane), line);
     }
     return { delayed: staged.delayed, lanes: [...entries.keys()] };

@@ -47,6 +47,7 @@ export class PartitionClient {
   readonly keys: readonly PartitionKeys[];
   /** Empty until the host has joined the store. */
   epoch = '';
+  #places = 0;
 
   constructor(options: PartitionClientOptions) {
     this.#options = options;
@@ -55,6 +56,12 @@ export class PartitionClient {
 
   get partitions(): number {
     return this.keys.length;
+  }
+
+  /** A name that no other call of any host has. */
+  place(): string {
+    this.#places += 1;
+    return `${this.#options.caller}:${this.#places}`;
   }
 
   keysOf(partition: number): PartitionKeys {

@@ -2,7 +2,7 @@ import type { ExecutionId } from '../../model/ids.js';
 
 /**
  * Every key of the store. All of a partition carry its hash tag, so that one script may touch them together, on a single
- * Redis as in a cluster. `x:`, `y:`, `b:`, `s:`, `k:`, `w:`, `t:` are derived by the scripts from the declared prefix.
+ * Redis as in a cluster. `x:`, `y:`, `b:`, `s:`, `k:`, `w:`, `r:`, `t:` are derived by the scripts from the declared prefix.
  *
  *     key               type    members                                           lifetime
  *     meta              hash    epoch, counters, who archives                     for ever
@@ -21,6 +21,7 @@ import type { ExecutionId } from '../../model/ids.js';
  *     s:<lane>          stream  ready and leased nodes; its group `hosts` holds the leases
  *     w:<workflow>      string  definition, JSON                                  as its entry in `definitions`
  *     k:<hash>          string  first answer to an idempotency key                its time to live
+ *     r:<execution>     string  last revision here of one that was brought back   an hour
  *     t:<execution>:*   as x, y and b, while an execution is staged               a minute
  */
 export class PartitionKeys {
@@ -62,12 +63,16 @@ export class PartitionKeys {
   definition(workflowId: string): string {
     return `${this.prefix}w:${workflowId}`;
   }
-  staged(id: ExecutionId): {
+  /** `place`: of one installation, so that several of one execution do not mix. */
+  staged(
+    id: ExecutionId,
+    place: string,
+  ): {
     readonly rows: string;
     readonly payloads: string;
     backlog(lane: string): string;
   } {
-    const base = `${this.prefix}t:${id}`;
+    const base = `${this.prefix}t:${id}:${place}`;
     return { rows: `${base}:x`, payloads: `${base}:y`, backlog: (lane) => `${base}:b:${lane}` };
   }
 }

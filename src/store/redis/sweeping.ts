@@ -1,4 +1,5 @@
 import type { FanOuts } from './fan-outs.js';
+import { RETURN_REMEMBERED_MS } from './installer.js';
 import { eachPartition } from './partition-batches.js';
 import type { StoreContext } from './store-context.js';
 
@@ -26,7 +27,7 @@ export class Sweeping {
   async #sweepPartition(partition: number): Promise<void> {
     const { client, depths, options, wakeUps } = this.#context;
     const earlyMs = depths.isPressed ? options.graceMs : 0;
-    const args = [LEAVING_PER_SWEEP, earlyMs, STALLED_FAN_OUT_MS];
+    const args = [LEAVING_PER_SWEEP, earlyMs, RETURN_REMEMBERED_MS, STALLED_FAN_OUT_MS];
     const reply = await client.call('sweep', partition, args);
     const [lanes, timer, pending, running, waiting, bytes, stalled] = reply.outcomes as [
       Buffer[],

@@ -135,6 +135,39 @@ export function keepingConformance(create: CreateSubject): void {
         assert.equal((await bench.read(executionId)).state, 'completed');
       }));
 
+    test('from a record that was read before another host had it run on, and go again, changes nothing', () =>
+      withSubject(create, async (bench) => {
+        const plan = rowOf(1);
+        const id = await bench.submit(plan);
+        await bench.fail(await bench.leaseOne());
+        const failed = await bench.subject.recorded(id);
+        assert.equal(failed?.state, 'failed');
+        await bench.subject.letGo();
+        assert.equal(await bench.redrive({ executionId: id, plan, node: 0 }), 'redriven');
+        await bench.finish(await bench.leaseOne());
+        await bench.subject.letGo();
+        assert.deepEqual(await bench.store.read([id]), [undefined]);
+        assert.deepEqual((await bench.store.restore([{ snapshot: failed, plan }])).outcomes, ['newer_here']);
+        assert.deepEqual(await bench.store.read([id]), [undefined]);
+        assert.equal((await bench.read(id)).state, 'completed');
+      }));
+
+    test('that nothing became of is no hindrance to the next time', () =>
+      withSubject(create, async (bench) => {
+        const plan = rowOf(1);
+        const id = await bench.submit(plan);
+        await bench.fail(await bench.leaseOne());
+        const snapshot = await bench.subject.recorded(id);
+        assert.ok(snapshot);
+        for (let time = 0; time < 2; time++) {
+          await bench.subject.letGo();
+          const { outcomes, durable } = await bench.store.restore([{ snapshot, plan }]);
+          assert.deepEqual(outcomes, ['restored']);
+          await durable;
+        }
+        assert.equal(await bench.redrive({ executionId: id, plan, node: 0 }), 'redriven');
+      }));
+
     test('replaces an older state, on disk as well', () =>
       withSubject(create, async (bench) => {
         const plan = rowOf(3);

@@ -21,6 +21,8 @@ export interface StoreSubject {
   advance(ms: number): Promise<void>;
   /** What the record has of an execution, once it has all that the store has told it until now. */
   recorded(id: ExecutionId): Promise<ExecutionSnapshot | undefined>;
+  /** Has the store let go of what has ended, once the record has it. */
+  letGo(): Promise<void>;
   /** Ends the process that has the store, without a goodbye, and opens what it left: the same data, nobody's memory. */
   crash(): Promise<StoreSubject>;
   close(): Promise<void>;

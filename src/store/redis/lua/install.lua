@@ -1,21 +1,22 @@
 -- Puts a whole execution in place, from rows that were staged beside it, if what is there now is what the caller saw.
 --
--- Arguments: id, mode (restore: what is here must have a lower revision; exact: must have the one given), expected revision,
--- workflow, body of the definition (empty: it is here), note (1: the record has to learn of it), leave_ms (when it leaves if nothing
--- happens; empty: it stays); delayed nodes: node, instant; lanes of its
--- ready nodes: lane.
--- Staged: t:<id>:x, t:<id>:y and, of ready nodes, t:<id>:b:<lane>. Outcomes: {code of RESTORE} or DEFINITION.
+-- Arguments: id, place (of what was staged), mode (restore: what is here, or was when it left, must have a lower revision; exact: must have
+-- the one given), expected revision, workflow, body of the definition (empty: it is here), note (1: the record has to learn of it),
+-- leave_ms (when it leaves if nothing happens; empty: it stays), remember_ms (how long a return is remembered); delayed nodes: node,
+-- instant; lanes of its ready nodes: lane.
+-- Staged: t:<id>:<place>:x, :y and, of ready nodes, :b:<lane>. Outcomes: {code of RESTORE} or DEFINITION.
 -- Cost: O(delayed nodes + lanes * window).
 --- include partition
 --- include execution
 --- include lanes
 --- include flow
 --- include settle
-local id, mode, expected = argument(), argument(), number_argument()
-local workflow, body, notes, leave_ms = argument(), argument(), argument(), argument()
+local id, place, mode, expected = argument(), argument(), argument(), number_argument()
+local workflow, body, notes, leave_ms, remember_ms = argument(), argument(), argument(), argument(), argument()
 local present = load(id)
-local staged = PREFIX .. 't:' .. id
-if mode == 'restore' and present and present.revision >= expected or mode == 'exact' and (not present or present.revision ~= expected) then
+local left_at = mode == 'restore' and tonumber(redis.call('GET', returned_key(id)) or expected)
+local staged = PREFIX .. 't:' .. id .. ':' .. place
+if mode == 'restore' and (present and present.revision >= expected or left_at > expected) or mode == 'exact' and (not present or present.revision ~= expected) then
   redis.call('UNLINK', staged .. ':x', staged .. ':y')
   return settle({ RESTORE.newer_here })
 end
@@ -36,6 +37,7 @@ else
   redis.call('ZREM', TIMERS, id .. ' -1')
   for _, lane in ipairs(lines_of(present)) do redis.call('UNLINK', backlog_key(id, lane)) end
 end
+if mode == 'restore' then redis.call('SET', returned_key(id), expected, 'PX', remember_ms) end
 redis.call('SREM', DEAD, id)
 redis.call('RENAME', staged .. ':x', execution_key(id))
 redis.call('PERSIST', execution_key(id))

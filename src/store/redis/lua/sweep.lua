@@ -1,12 +1,12 @@
 -- What a host asks of a partition each second: it covers messages that were lost, and lets go of what may leave.
 --
--- Arguments: most to let go, how long before its time (ms), fan-outs that stood still since this long (ms).
+-- Arguments: most to let go, how long before its time (ms), remember_ms (as in install), fan-outs that stood still since this long (ms).
 -- Outcomes: {lanes flat, next timer or -1, pending, running, outbox, bytes, stalled fan-outs}. Cost: O(lanes + most).
 --- include partition
 --- include execution
 --- include lanes
 --- include settle
-local most, early_ms, stalled_ms = number_argument(), number_argument(), number_argument()
+local most, early_ms, remember_ms, stalled_ms = number_argument(), number_argument(), argument(), number_argument()
 
 local function let_go(id)
   redis.call('ZREM', LEAVING, id)
@@ -20,6 +20,7 @@ local function let_go(id)
   if e.state == EXECUTION.pending then counts.pending = counts.pending - 1 end
   counts.bytes = counts.bytes - row_bytes(e) - e.bytes - redis.call('HSTRLEN', e.y, 'p')
   redis.call('UNLINK', e.x, e.y)
+  redis.call('SET', returned_key(id), e.revision, 'XX', 'PX', remember_ms)
   redis.call('SREM', LIVE, id)
   executions[id] = false
 end

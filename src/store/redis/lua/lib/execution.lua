@@ -11,6 +11,10 @@ end
 local function payload_key(id)
   return PREFIX .. 'y:' .. id
 end
+-- The last revision of an execution that was brought back from its record and has left again: an older record of it comes too late.
+local function returned_key(id)
+  return PREFIX .. 'r:' .. id
+end
 local function backlog_key(id, lane)
   return PREFIX .. 'b:' .. id .. ':' .. lane
 end
