@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LeasedTask } from '../model/commands.js';
 import { compilePlan } from '../model/compile-plan.js';
+import type { ExecutionId } from '../model/ids.js';
 import {
   leasedTask,
   RunnerDouble,
@@ -320,6 +321,27 @@ describe('a lease that became void', () => {
     await turn();
     assert.ok(store.calls.every((call) => call.kind === 'lease'));
   });
+});
+
+test('a lease that arrives after word that its execution was stopped is handed back, and no other', async () => {
+  const { dispatcher, runner, store } = createDispatcher({ room: 4 });
+  dispatcher.start();
+  const stopped = leasedTask(0);
+  dispatcher.stopped(stopped.executionId);
+  const other = leasedTask(1, { executionId: '0190c5a8-7a3b-7000-8000-000000000002' as ExecutionId });
+  store.calls[0]?.answer([stopped, other]);
+  await turn();
+  assert.deepEqual(
+    runner.given.map((task) => task.node),
+    [1],
+  );
+  assert.deepEqual(
+    store.calls[1]?.results.map(({ task, outcome }) => [task.node, outcome.kind]),
+    [[0, 'released']],
+  );
+  store.calls[1]?.answer([stopped]);
+  await turn();
+  assert.equal(runner.given.length, 2, 'what is leased later runs: it was driven on');
 });
 
 describe('draining', () => {

@@ -1,6 +1,6 @@
 import type { LeasedTask, LeaseRef, LeaseRequest, TaskOutcome, TaskResult } from '../model/commands.js';
 import { MillraceError } from '../model/errors.js';
-import type { HostId } from '../model/ids.js';
+import type { ExecutionId, HostId } from '../model/ids.js';
 import { QUARANTINE_DELIVERIES } from '../model/quarantine.js';
 import type { RunnerResult, RunnerTask, TaskRunner } from '../runner/task-runner.js';
 import type { StateStore, StoreReply } from '../store/state-store.js';
@@ -50,6 +50,8 @@ export class Dispatcher {
   #nextKey = 1;
   /** Of calls under way. */
   readonly #requests = new Set<LeaseRequest>();
+  /** Executions that were stopped while a call was under way. */
+  readonly #stoppedDuring = new WeakMap<LeaseRequest, Set<ExecutionId>>();
   /** Running tasks that may be what kills their owners; this host runs one of them at a time. */
   #quarantined = 0;
   #results: TaskResult[] = [];
@@ -97,7 +99,8 @@ export class Dispatcher {
   /** Runs the tasks that came with a call. `reply` undefined: the call failed. */
   take(request: LeaseRequest | undefined, reply: StoreReply<unknown> | undefined): void {
     if (request) this.#requests.delete(request);
-    if (reply && reply.tasks.length > 0) this.#accept(reply.tasks);
+    const stopped = request && this.#stoppedDuring.get(request);
+    if (reply && reply.tasks.length > 0) this.#accept(reply.tasks, stopped);
     this.#settle();
   }
 
@@ -140,12 +143,16 @@ export class Dispatcher {
     return sum;
   }
 
-  #accept(tasks: readonly LeasedTask[]): void {
-    if (!this.#isReleased) {
+  #accept(tasks: readonly LeasedTask[], stopped: ReadonlySet<ExecutionId> | undefined): void {
+    if (!this.#isReleased && !stopped) {
       this.#dispatch(tasks);
       return;
     }
-    this.#push(this.#released(tasks));
+    const isWanted = (task: LeasedTask) => !this.#isReleased && !stopped?.has(task.executionId);
+    const wanted = tasks.filter(isWanted);
+    const unwanted = tasks.filter((task) => !isWanted(task));
+    if (wanted.length > 0) this.#dispatch(wanted);
+    if (unwanted.length > 0) this.#push(this.#released(unwanted));
   }
 
   #dispatch(tasks: readonly LeasedTask[]): void {
@@ -273,6 +280,16 @@ export class Dispatcher {
     this.#options.runner.abort(keys);
     this.#tellIdle();
     this.wake();
+  }
+
+  /** The execution has failed or was cancelled. Word of it may come before the reply that brings a lease of it: that is handed back, and
+   * not run for nothing until the next heartbeat. */
+  stopped(id: ExecutionId): void {
+    for (const request of this.#requests) {
+      const stopped = this.#stoppedDuring.get(request);
+      if (stopped) stopped.add(id);
+      else this.#stoppedDuring.set(request, new Set([id]));
+    }
   }
 
   /** The leases that this host holds now. */

@@ -331,6 +331,7 @@ export class Engine implements WorkflowEngine {
           const { state, startedAt, finishedAt } = signal.end;
           const ranMs = startedAt === undefined ? undefined : finishedAt - startedAt;
           if (!signal.elsewhere) this.#options.telemetry.ended(state, ranMs);
+          if (state !== 'completed') this.#dispatcher.stopped(signal.executionId);
           this.#waiters.tell(signal.executionId);
           this.#watches.tell(signal.executionId);
           break;
