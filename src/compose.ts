@@ -122,7 +122,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     address,
     description: `Millrace ${version} is ready at ${address} (${place}; ${stores.durability}; HTTP by ${server.backend})`,
     log,
-    stop: () => stop({ config, engine, server, log, closers }),
+    stop: () => stop({ config, clock, engine, server, log, closers }),
   };
 }
 
@@ -357,17 +357,21 @@ async function listen(server: HttpServer, host: string, port: number): Promise<n
 
 interface Running {
   readonly config: Config;
+  readonly clock: Clock;
   readonly engine: Engine;
   readonly server: HttpServer;
   readonly log: Logger;
   readonly closers: Closer[];
 }
 
-async function stop({ config, engine, server, log, closers }: Running): Promise<void> {
+async function stop({ config, clock, engine, server, log, closers }: Running): Promise<void> {
   log.info('stopping: finishing what runs', { drain_ms: config.DRAIN_MS });
   engine.refuse();
+  server.retire();
+  const noticed = new Promise<void>((resolve) => clock.after(config.UNREADY_MS, resolve));
   const { handedBack } = await engine.drain(config.DRAIN_MS);
   if (handedBack > 0) log.warn('tasks were handed back unfinished', { count: handedBack });
+  await noticed;
   await server.close(config.CLOSE_GRACE_MS);
   for (const close of closers.reverse()) await close();
   log.info('stopped');

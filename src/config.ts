@@ -69,6 +69,12 @@ const SETTINGS = {
   ),
   SWEEP_SECONDS: number(3600, 0.01, 86_400, 'Time between removals of what is past its retention.'),
   COMMIT_RETRY_MS: integer(500, 1, 60_000, 'Wait before a commit that failed is tried again.'),
+  UNREADY_MS: integer(
+    2000,
+    0,
+    60_000,
+    'Time for which the port goes on listening once readyz answers 503, so that clients turn away first.',
+  ),
   CLOSE_GRACE_MS: integer(
     2000,
     0,

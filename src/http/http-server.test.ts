@@ -418,7 +418,11 @@ for (const backend of BACKENDS) {
       busy.send(get('/last'));
       await started.promise;
       const closed = server.close(10_000);
-      await assert.rejects(RawConnection.open(port));
+      await waitUntil(async () => {
+        const connection = await RawConnection.open(port).catch(() => undefined);
+        connection?.destroy();
+        return connection === undefined;
+      });
       release.resolve();
       const reply = await busy.reply();
       assert.equal(JSON.parse(reply.body).path, '/last');

@@ -3,6 +3,8 @@ export interface HttpServer {
   readonly backend: 'uWebSockets.js' | 'node:http';
   /** Resolves with the bound port (of use where `port` is 0); rejects where the address is taken. */
   listen(host: string, port: number): Promise<number>;
+  /** From now on each answer is the last of its connection, so that clients turn to another host. */
+  retire(): void;
   /** Takes no more connections, lets what is under way finish for at most `graceMs`, then closes. */
   close(graceMs: number): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { BodyCollector, isHopeless } from './body-collector.js';
@@ -7,7 +8,7 @@ import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink }
 import { declaredLength, hasBody } from './message-framing.js';
 import { IDLE_TIMEOUT_MS, MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
-import { UnderWay } from './under-way.js';
+import { closePort, UnderWay } from './under-way.js';
 
 /** The port over node:http, which is there on every machine. */
 export function createNodeServer(options: HttpServerOptions): HttpServer {
@@ -26,11 +27,15 @@ export function createNodeServer(options: HttpServerOptions): HttpServer {
     (incoming, response) => new Exchange({ incoming, response, options, deadlines, state }).begin(),
   );
   server.on('clientError', refuseBrokenRequest);
+  const retire = (): void => {
+    state.closing = true;
+  };
   return {
     backend: 'node:http',
     listen: (host, port) => listen(server, host, port),
+    retire,
     close(graceMs) {
-      state.closing = true;
+      retire();
       return closeGracefully(server, state.underWay, graceMs).finally(() => deadlines.close());
     },
   };
@@ -47,8 +52,8 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 }
 
 async function closeGracefully(server: Server, underWay: UnderWay, graceMs: number): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  await underWay.drained(graceMs);
+  const closed = once(server, 'close');
+  await closePort(() => server.close(), underWay, graceMs);
   // Also those that never sent a request, which node:http does not count as idle.
   server.closeAllConnections();
   await closed;

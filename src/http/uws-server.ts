@@ -7,7 +7,7 @@ import { declaredLength, hasBody } from './message-framing.js';
 import { MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
 import { statusLine } from './status-line.js';
-import { UnderWay } from './under-way.js';
+import { closePort, UnderWay } from './under-way.js';
 
 /** The types leave the constant out. */
 type Uws = typeof import('uWebSockets.js') & { readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number };
@@ -31,6 +31,7 @@ export async function createUwsServer(options: HttpServerOptions): Promise<HttpS
   return {
     backend: 'uWebSockets.js',
     listen: (host, port) => server.listen(host, port),
+    retire: () => server.retire(),
     close: (graceMs) => server.close(graceMs),
   };
 }
@@ -75,11 +76,17 @@ class UwsServer {
     });
   }
 
-  async close(graceMs: number): Promise<void> {
+  retire(): void {
     this.closing = true;
-    if (this.#socket !== undefined) this.#uws.us_listen_socket_close(this.#socket);
-    this.#socket = undefined;
-    await this.underWay.drained(graceMs);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.retire();
+    const close = (): void => {
+      if (this.#socket !== undefined) this.#uws.us_listen_socket_close(this.#socket);
+      this.#socket = undefined;
+    };
+    await closePort(close, this.underWay, graceMs);
     this.deadlines.close();
     this.#app.close();
   }

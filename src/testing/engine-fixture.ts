@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -41,6 +42,8 @@ const DEFAULTS: Settings = {
   RETRY_INITIAL_INTERVAL_MS: '10',
   RETRY_MAX_INTERVAL_MS: '50',
   ABORT_GRACE_MS: '50',
+  UNREADY_MS: '0',
+  RECONCILE_SECONDS: '2',
 };
 
 /** One host has every handler that there is. */
@@ -88,10 +91,13 @@ export class EngineFixture extends EngineCalls {
     this.#address = this.#millrace.address;
   }
 
+  /** In no test is an execution left without anything that would wake it. */
   async stop(): Promise<void> {
     const millrace = this.#millrace;
+    if (!millrace) return;
     this.#millrace = undefined;
-    await millrace?.stop();
+    const repairs = await this.metric('millrace_reconciler_repairs_total').finally(() => millrace.stop());
+    assert.equal(repairs, 0, 'executions had nothing to wake them');
   }
 
   async restart(settings: Settings = {}): Promise<void> {

@@ -30,7 +30,7 @@ export interface EngineExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** An engine in a process of its own, on a free loopback port. */
+/** An engine in a process of its own, on a free loopback port. Unless UNREADY_MS says so its port closes at once when it is stopped. */
 export interface EngineProcess {
   readonly pid: number;
   /** As http://127.0.0.1:12345 */
@@ -55,7 +55,13 @@ export async function startEngineProcess(options: EngineProcessOptions): Promise
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'millrace-')));
   const child = spawn(process.execPath, [...(options.nodeArguments ?? []), ...entryArguments(options.from)], {
     cwd: ROOT,
-    env: { ...environmentWithoutSettings(), PORT: '0', DATA_DIR: dataDir, ...options.settings },
+    env: {
+      ...environmentWithoutSettings(),
+      PORT: '0',
+      UNREADY_MS: '0',
+      DATA_DIR: dataDir,
+      ...options.settings,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   endWithParent(child);

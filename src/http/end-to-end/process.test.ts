@@ -4,12 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createApiClient } from '../../testing/api-client.js';
 import { HTTP_BACKENDS, type Settings } from '../../testing/engine-fixture.js';
 import { type EngineProcess, startEngineProcess } from '../../testing/engine-process.js';
-import { Journal } from '../../testing/journal.js';
 import { poll } from '../../testing/poll.js';
+import { createMachine } from '../../testing/process-machine.js';
 
 const END_WITHIN_SECONDS = 60;
 
@@ -163,32 +163,6 @@ describe('a start that cannot be', () => {
     assertPlain(refusal);
   });
 });
-
-interface Machine {
-  readonly journal: Journal;
-  readonly dataDir: string;
-  /** A process on this data directory, with these handlers. */
-  start(settings?: Settings): Promise<EngineProcess>;
-}
-
-/** Its processes end with the test, and its directories go after them. */
-async function createMachine(context: TestContext): Promise<Machine> {
-  const journal = await Journal.create();
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'millrace-process-'));
-  const engines: EngineProcess[] = [];
-  context.after(async () => {
-    await Promise.all(engines.map((engine) => engine.kill()));
-    await journal.remove();
-    await rm(dataDir, { recursive: true, force: true });
-  });
-  const start = async (settings: Settings = {}): Promise<EngineProcess> => {
-    const own = { HANDLERS_DIR: journal.handlersDir, LOG_LEVEL: 'warn', WORKER_THREADS: '1' };
-    const engine = await startEngineProcess({ from: 'source', dataDir, settings: { ...own, ...settings } });
-    engines.push(engine);
-    return engine;
-  };
-  return { journal, dataDir, start };
-}
 
 /** What a process that exits with 1 before it is ready has told. */
 async function refusedStart(settings: Settings, dataDir?: string): Promise<string> {
