@@ -63,7 +63,7 @@ export class Journal {
  * pass    notes that it entered, waits a moment, notes that it left
  * flaky   notes that it ran, and fails its first `config.failures` attempts
  * refuse  notes that it ran, and fails for good
- * spin    notes that it entered, and never gives its thread back
+ * spin    notes that it entered, and keeps its thread to itself for `config.ms`, or for ever
  * exit    notes that it ran, and ends its thread
  * kill    notes that it ran, and kills its process
  * text    puts out `config.bytes` characters
@@ -110,7 +110,9 @@ export const refuse = define('refuse', (context) => {
 });
 export const spin = define('spin', (context) => {
   note('entered', context);
-  for (;;);
+  const until = performance.now() + (context.config.ms ?? Infinity);
+  while (performance.now() < until);
+  note('left', context);
 });
 export const exit = define('exit', (context) => {
   note('ran', context);

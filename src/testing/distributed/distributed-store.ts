@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { EngineCalls } from '../engine-calls.js';
 import type { Settings } from '../engine-fixture.js';
 import { type EngineExit, type EngineProcess, startEngineProcess } from '../engine-process.js';
@@ -9,6 +10,8 @@ import { type RedisServer, startRedis } from '../servers/redis-server.js';
 /** Short enough for tests that wait for leases to run out, long enough for a busy machine. */
 export const TEST_LEASE_MS = 3000;
 
+const METRICS_TIMEOUT_MS = 3000;
+
 const DEFAULTS: Settings = {
   LOG_LEVEL: 'info',
   WORKER_THREADS: '1',
@@ -16,6 +19,7 @@ const DEFAULTS: Settings = {
   RETRY_MAX_INTERVAL_MS: '50',
   LEASE_MS: String(TEST_LEASE_MS),
   START_TIMEOUT_SECONDS: '0',
+  RECONCILE_SECONDS: '2',
 };
 
 /** One host in a process of its own. */
@@ -33,6 +37,16 @@ export class HostProcess extends EngineCalls {
 
   kill(): Promise<EngineExit> {
     return this.process.kill();
+  }
+
+  /** How many executions it found that nothing would have woken; 0 where it does not answer. */
+  async repairs(): Promise<number> {
+    try {
+      const reply = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(METRICS_TIMEOUT_MS) });
+      return Number(/^millrace_reconciler_repairs_total (\d+)$/m.exec(await reply.text())?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
   }
 
   freeze(): void {
@@ -123,10 +137,16 @@ export class DistributedStore {
     throw new Error(`the host has started: ${host.process.readyLine}`);
   }
 
+  /** In no test is an execution left without anything that would wake it. */
   async close(): Promise<void> {
+    const repairs = await Promise.all(this.#hosts.map((host) => host.repairs()));
     await Promise.all(this.#hosts.map((host) => host.kill()));
     await Promise.all(this.#hosts.map((host) => host.process.removeDataDir()));
     await this.way?.close();
     await Promise.all([this.redis.stop(), this.postgres.stop(), this.journal.remove()]);
+    assert.ok(
+      repairs.every((count) => count === 0),
+      `executions had nothing to wake them: ${repairs.join(', ')}`,
+    );
   }
 }
