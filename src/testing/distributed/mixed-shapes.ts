@@ -24,7 +24,7 @@ export interface NodeBody {
 }
 
 /** What a node puts out; 'skipped', 'failed' and 'cancelled': it puts out nothing. */
-type Fate = { readonly output: unknown } | 'skipped' | 'failed' | 'cancelled';
+type Fate = { readonly output: unknown; readonly attempts?: number } | 'skipped' | 'failed' | 'cancelled';
 
 const STATUS_OF = { skipped: 'SKIPPED', failed: 'FAILED', cancelled: 'CANCELLED' } as const;
 const FAILING_ATTEMPTS = 2;
@@ -38,8 +38,8 @@ function shape(name: string, weight: number, nodes: readonly (readonly [NodeBody
   for (const [{ id }, fate] of nodes) {
     nodeStatuses[id] = typeof fate === 'string' ? STATUS_OF[fate] : 'COMPLETED';
     if (typeof fate !== 'string') outputs[id] = fate.output;
-    if (typeof fate !== 'string' || fate === 'failed')
-      attempts[id] = fate === 'failed' ? FAILING_ATTEMPTS : 1;
+    if (fate === 'failed') attempts[id] = FAILING_ATTEMPTS;
+    else if (typeof fate !== 'string') attempts[id] = fate.attempts ?? 1;
   }
   const status = nodes.some(([, fate]) => fate === 'failed') ? 'FAILED' : 'COMPLETED';
   const dag = { nodes: nodes.map(([node]) => node) };
@@ -126,6 +126,20 @@ export const SHAPES: readonly Shape[] = [
       { output: { doubled: 84 } },
     ],
   ]),
+  shape('counted', 40, [
+    [{ id: 'a', handler: 'count', config: {} }, { output: { attempt: 1 } }],
+    [
+      {
+        ...{ id: 'b', handler: 'count', dependencies: ['a'], config: { failures: 1 } },
+        retry: { max_attempts: 3, initial_interval_ms: 50, jitter: 0 },
+      },
+      { output: { attempt: 2 }, attempts: 2 },
+    ],
+    [
+      { id: 'c', handler: 'count', dependencies: ['b'], config: { pauseMs: 200 } },
+      { output: { attempt: 1 } },
+    ],
+  ]),
   shape('large', 6, [
     [
       { id: 'a', handler: 'letters', config: { bytes: LARGE_OUTPUT_BYTES } },
@@ -152,15 +166,30 @@ export const SHAPES: readonly Shape[] = [
   ]),
 ];
 
-/** A directory with the user's handlers that the shapes call. */
+/**
+ * A directory with the user's handlers that the shapes call. `count` notes in the file `effects` of this directory that it ran, then pauses,
+ * then fails its first `config.failures` attempts.
+ */
 export async function writeHandlers(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-handlers-'));
   await writeFile(
     join(directory, 'handlers.mjs'),
-    `import { defineHandler } from 'millrace';
+    `import { appendFileSync } from 'node:fs';
+import { defineHandler, RetryableError } from 'millrace';
+const effects = ${JSON.stringify(effectsFile(directory))};
 export const double = defineHandler({ name: 'double', run: ({ config }) => ({ doubled: config.n * 2 }) });
 export const letters = defineHandler({ name: 'letters', run: ({ config }) => ({ text: 'x'.repeat(config.bytes) }) });
+export const count = defineHandler({ name: 'count', async run({ executionId, nodeId, attempt, idempotencyKey, config, sleep }) {
+  appendFileSync(effects, [executionId, nodeId, attempt, idempotencyKey].join(' ') + '\\n');
+  await sleep(config.pauseMs ?? 1);
+  if (attempt <= (config.failures ?? 0)) throw new RetryableError('attempt ' + attempt + ' fails');
+  return { attempt };
+} });
 `,
   );
   return directory;
+}
+
+export function effectsFile(handlersDir: string): string {
+  return join(handlersDir, 'effects');
 }

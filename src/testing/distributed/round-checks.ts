@@ -2,7 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
 import { readRecordRows, readSnapshots } from '../../store/postgres/testing/record-rows.js';
 import type { NodeStatus, Status } from '../engine-calls.js';
-import type { Shape } from './mixed-shapes.js';
+import { type EffectsByExecution, effectProblems } from './effects.js';
+import { SHAPES, type Shape } from './mixed-shapes.js';
+
+const ASKED_AT_ONCE = 8;
 
 /** An execution that the API acknowledged. */
 export interface Accepted {
@@ -62,28 +65,54 @@ function timeOf(text: string | null): number {
   return Date.parse(text ?? '');
 }
 
-/** Where the record differs from what the API told, has an execution twice, or not, or has one that is not finished. */
-export async function recordProblems(
-  databaseUrl: string,
-  told: ReadonlyMap<string, Told>,
-): Promise<string[]> {
-  const problems: string[] = [];
-  const { executions, setAside } = await readRecordRows(databaseUrl);
+export interface FleetRecord {
+  readonly databaseUrl: string;
+  readonly accepted: ReadonlyMap<string, Shape>;
+  readonly effects: EffectsByExecution;
+  /** What the API tells of an execution; undefined where it knows of none. */
+  readonly ask: (executionId: string) => Promise<Told | undefined>;
+}
+
+/**
+ * Goes through the record, page by page: an acknowledged execution that is missing, twice or unfinished, that did not end as its shape
+ * says, or that the API tells otherwise; effects of handlers that the record does not explain; records that were set aside.
+ */
+export async function* recordViolations(record: FleetRecord): AsyncGenerator<string> {
+  const { executions, setAside } = await readRecordRows(record.databaseUrl);
   const seen = new Set<string>();
   for (const { id } of executions) {
-    if (seen.has(id)) problems.push(`${id} stands in the record twice`);
+    if (seen.has(id)) yield `${id} stands in the record twice`;
     seen.add(id);
   }
-  for (const id of told.keys()) if (!seen.has(id)) problems.push(`${id} is not in the record`);
-  if (setAside !== 0) problems.push(`the record has set ${setAside} executions aside`);
-  for await (const page of readSnapshots(databaseUrl)) {
-    for (const snapshot of page) {
-      const found = told.get(snapshot.executionId);
-      if (found)
-        problems.push(...differences(snapshot, found).map((what) => `${snapshot.executionId} ${what}`));
-    }
+  for (const id of record.accepted.keys()) if (!seen.has(id)) yield `${id} is not in the record`;
+  for (const id of record.effects.keys())
+    if (!seen.has(id)) yield `${id} had effects and is not in the record`;
+  if (setAside !== 0) yield `the record has set ${setAside} executions aside`;
+  for await (const page of readSnapshots(record.databaseUrl)) {
+    const left = [...page];
+    const found: string[] = [];
+    const lanes = Array.from({ length: ASKED_AT_ONCE }, async () => {
+      for (let snapshot = left.pop(); snapshot; snapshot = left.pop()) {
+        const { executionId } = snapshot;
+        found.push(...(await snapshotProblems(snapshot, record)).map((what) => `${executionId} ${what}`));
+      }
+    });
+    await Promise.all(lanes);
+    yield* found;
   }
-  return problems;
+}
+
+async function snapshotProblems(snapshot: ExecutionSnapshot, record: FleetRecord): Promise<string[]> {
+  const id = snapshot.executionId;
+  const own = SHAPES.find(({ name }) => name === snapshot.name);
+  const problems = own ? effectProblems(snapshot, own, record.effects.get(id) ?? []) : [];
+  const shape = record.accepted.get(id);
+  if (!shape) return problems;
+  const told = await record.ask(id);
+  if (!told) return [...problems, `(${shape.name}) is not known`];
+  return [...problems, ...problemsOf(told, { id, shape }), ...differences(snapshot, told)].map(
+    (what) => `(${shape.name}) ${what}`,
+  );
 }
 
 function differences(snapshot: ExecutionSnapshot, { status, outputs }: Told): string[] {
