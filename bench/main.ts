@@ -1,3 +1,4 @@
+import { benchLimits } from './limits/limits-bench.js';
 import { readReport } from './report/publish.js';
 import { tableMarkdown } from './report/table.js';
 import { readBenchOrder, smokeOrder } from './runs/command-line.js';
@@ -9,6 +10,7 @@ const COMMAND_LINE = `npm run bench -- ${process.argv.slice(2).join(' ')}`;
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   scenarios: (args) => benchScenarios(readBenchOrder(args), COMMAND_LINE),
   smoke: (args) => benchScenarios(smokeOrder(args), COMMAND_LINE),
+  limits: (args) => benchLimits(args, COMMAND_LINE),
   report: printMarkdown,
 };
 
