@@ -43,10 +43,11 @@ module.exports = {
     },
     {
       name: 'resolvable',
-      comment: 'Every import leads somewhere. uWebSockets.js is optional and may be absent.',
+      comment:
+        'Every import leads somewhere. uWebSockets.js is optional, and the rivals of the bench are installed at their first run.',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: '^uWebSockets\\.js$' },
+      to: { couldNotResolve: true, pathNot: '^(uWebSockets\\.js|bullmq|@restatedev/restate-sdk)$' },
     },
     layer('model-is-pure', 'model imports model only', '^src/model/', ['^src/model/']),
     layer('store-interfaces', 'the store interfaces import model only', STORE_INTERFACES, [

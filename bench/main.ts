@@ -1,6 +1,7 @@
 import { benchLimits } from './limits/limits-bench.js';
 import { readReport } from './report/publish.js';
 import { tableMarkdown } from './report/table.js';
+import { benchRivals } from './rivals/rivals-bench.js';
 import { readBenchOrder, smokeOrder } from './runs/command-line.js';
 import { benchScenarios } from './runs/scenario-bench.js';
 
@@ -11,6 +12,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   scenarios: (args) => benchScenarios(readBenchOrder(args), COMMAND_LINE),
   smoke: (args) => benchScenarios(smokeOrder(args), COMMAND_LINE),
   limits: (args) => benchLimits(args, COMMAND_LINE),
+  rivals: (args) => benchRivals(args, COMMAND_LINE),
   report: printMarkdown,
 };
 
