@@ -29,9 +29,8 @@ const WAIT_SECONDS = 60;
 const PROGRESS_MS = 1000;
 
 /**
- * Makes the load that was ordered. Every connection has one request under way at a time. A load that needs the answer to one request
- * for the next, tries again what was refused, and counts latencies from when a whole workflow was due, is more than a general HTTP
- * load generator does; docs/benchmarks.md tells what one costs beside this.
+ * Makes the load that was ordered. Every connection has one request under way at a time. docs/benchmarks.md tells why a general HTTP
+ * load generator does not do.
  */
 export async function runLoad(
   order: LoadOrder,
