@@ -19,6 +19,7 @@ import { EndWaiters } from './end-waiters.js';
 import { explainNodes } from './explain.js';
 import type { Logger } from './logger.js';
 import { PlanCache } from './plan-cache.js';
+import { readExecution } from './read-execution.js';
 import { LeaseKeeper } from './reclaimer.js';
 import { Submitter } from './submitter.js';
 import type { Telemetry } from './telemetry.js';
@@ -372,13 +373,8 @@ export class Engine implements WorkflowEngine {
     );
   }
 
-  /** Hot, then recorded, then hot again: it may have been brought back in between. */
-  async #snapshot(executionId: ExecutionId): Promise<ExecutionSnapshot | undefined> {
-    const [hot] = await this.#store.read([executionId]);
-    if (hot) return hot;
-    const [recorded] = await this.#options.history.read([executionId]);
-    if (recorded) return recorded;
-    return (await this.#store.read([executionId]))[0];
+  #snapshot(executionId: ExecutionId): Promise<ExecutionSnapshot | undefined> {
+    return readExecution(this.#store, this.#options.history, executionId);
   }
 
   /** One that has ended is read in full, for its errors. */
