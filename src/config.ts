@@ -117,7 +117,10 @@ const SETTINGS = {
     '',
     'Redis of the distributed store: redis://user:password@host:port/db, rediss:// for TLS (?ca=FILE), ?cluster=true or several, comma-separated, for a cluster.',
   ),
-  DATABASE_URL: text('', 'PostgreSQL of the distributed store: postgres://user:password@host:port/database.'),
+  DATABASE_URL: text(
+    '',
+    'PostgreSQL of the distributed store: postgres://user:password@host:port/database, ?sslmode=verify-full&sslrootcert=FILE for TLS, ?sslmode=no-verify for TLS without a check of the certificate.',
+  ),
   ROLES: text('api,worker', 'What this host does: api, worker, or both.'),
   PARTITIONS: integer(64, 1, 1024, 'Shards of the distributed store; fixed at its first start.'),
   HOT_GRACE_SECONDS: integer(
