@@ -85,7 +85,10 @@ export class TaskLeasing {
     const { turns } = this.#context.wakeUps;
     if (!request || request.total <= 0) return { leasing: new Set(), beside: [] };
     const current = turns.current(request.total, MAX_TASKS);
-    if (!turns.isContended) return { leasing: new Set(batches), beside: [] };
+    if (!turns.isContended) {
+      const called = new Set(batches.map((batch) => batch.partition));
+      return { leasing: new Set(batches), beside: current.filter((partition) => !called.has(partition)) };
+    }
     const leasing = new Map<number, B>();
     for (const batch of batches) if (turns.has(batch.partition)) leasing.set(batch.partition, batch);
     const beside = current.filter((partition) => !leasing.has(partition));
