@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect as connectSocket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { poll } from '../testing/poll.js';
 import type { HttpReply, HttpRequest, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
 import { BACKENDS, type Backend } from './testing/backends.js';
 import { RawConnection } from './testing/raw-connection.js';
@@ -207,6 +208,38 @@ for (const backend of BACKENDS) {
       assert.equal(reply.status, 408);
       await connection.closed();
       assert.equal(calls, 0);
+    });
+
+    test('answers 408 also to a body that goes on coming, a byte at a time', async (t) => {
+      const { connect } = await start(t, backend, { requestTimeoutMs: 500, handler: echo });
+      const connection = await connect();
+      connection.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n');
+      const trickle = setInterval(() => connection.send('x'), 20);
+      t.after(() => clearInterval(trickle));
+      assert.equal((await connection.reply()).status, 408);
+    });
+
+    test('cuts off a client that does not read its answer', async (t) => {
+      const asked = signal();
+      const { server, port } = await start(t, backend, {
+        handler() {
+          asked.resolve();
+          return { status: 200, headers: [], body: Buffer.alloc(64 << 20, 'x') };
+        },
+      });
+      const socket = connectSocket(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      t.after(() => socket.destroy());
+      socket.pause();
+      socket.write(get('/'));
+      await asked.promise;
+      // It waits that long for answers that are under way; the client would wait for ever.
+      const state = { isClosed: false };
+      const closing = server.close(60_000).then(() => {
+        state.isClosed = true;
+      });
+      await poll('the answer to be given up', () => state.isClosed);
+      await closing;
     });
 
     test('aborts the signal when the client goes away, and serves others on', async (t) => {
