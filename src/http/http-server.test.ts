@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { poll } from '../testing/poll.js';
@@ -462,6 +463,35 @@ for (const backend of BACKENDS) {
       assert.equal(reply.headers.get('connection'), 'close');
       await closed;
       assert.equal(await idle.closed(), '');
+    });
+
+    test('closing: an answer that is being sent arrives whole', async (t) => {
+      const asked = signal();
+      const bytes = 32 << 20;
+      const { server, port } = await start(t, backend, {
+        handler() {
+          asked.resolve();
+          return { status: 200, headers: [], body: Buffer.alloc(bytes, 'x') };
+        },
+      });
+      const socket = connectSocket(port, '127.0.0.1');
+      t.after(() => socket.destroy());
+      socket.pause();
+      socket.write(get('/'));
+      await asked.promise;
+      const closed = server.close(30_000);
+      await waitUntil(async () => {
+        const connection = await RawConnection.open(port).catch(() => undefined);
+        connection?.destroy();
+        return connection === undefined;
+      });
+      let received = 0;
+      socket.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+      });
+      socket.resume();
+      await Promise.all([closed, once(socket, 'close')]);
+      assert.ok(received > bytes, `${received} bytes came`);
     });
 
     test('closing: cuts off what is not done within its grace', async (t) => {
