@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { poll } from '../testing/poll.js';
 import type { HttpReply, HttpRequest, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
 import { BACKENDS, type Backend } from './testing/backends.js';
 import { RawConnection } from './testing/raw-connection.js';
@@ -207,6 +209,38 @@ for (const backend of BACKENDS) {
       assert.equal(reply.status, 408);
       await connection.closed();
       assert.equal(calls, 0);
+    });
+
+    test('answers 408 also to a body that goes on coming, a byte at a time', async (t) => {
+      const { connect } = await start(t, backend, { requestTimeoutMs: 500, handler: echo });
+      const connection = await connect();
+      connection.send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n');
+      const trickle = setInterval(() => connection.send('x'), 20);
+      t.after(() => clearInterval(trickle));
+      assert.equal((await connection.reply()).status, 408);
+    });
+
+    test('cuts off a client that does not read its answer', async (t) => {
+      const asked = signal();
+      const { server, port } = await start(t, backend, {
+        handler() {
+          asked.resolve();
+          return { status: 200, headers: [], body: Buffer.alloc(64 << 20, 'x') };
+        },
+      });
+      const socket = connectSocket(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      t.after(() => socket.destroy());
+      socket.pause();
+      socket.write(get('/'));
+      await asked.promise;
+      // It waits that long for answers that are under way; the client would wait for ever.
+      const state = { isClosed: false };
+      const closing = server.close(60_000).then(() => {
+        state.isClosed = true;
+      });
+      await poll('the answer to be given up', () => state.isClosed);
+      await closing;
     });
 
     test('aborts the signal when the client goes away, and serves others on', async (t) => {
@@ -429,6 +463,35 @@ for (const backend of BACKENDS) {
       assert.equal(reply.headers.get('connection'), 'close');
       await closed;
       assert.equal(await idle.closed(), '');
+    });
+
+    test('closing: an answer that is being sent arrives whole', async (t) => {
+      const asked = signal();
+      const bytes = 32 << 20;
+      const { server, port } = await start(t, backend, {
+        handler() {
+          asked.resolve();
+          return { status: 200, headers: [], body: Buffer.alloc(bytes, 'x') };
+        },
+      });
+      const socket = connectSocket(port, '127.0.0.1');
+      t.after(() => socket.destroy());
+      socket.pause();
+      socket.write(get('/'));
+      await asked.promise;
+      const closed = server.close(30_000);
+      await waitUntil(async () => {
+        const connection = await RawConnection.open(port).catch(() => undefined);
+        connection?.destroy();
+        return connection === undefined;
+      });
+      let received = 0;
+      socket.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+      });
+      socket.resume();
+      await Promise.all([closed, once(socket, 'close')]);
+      assert.ok(received > bytes, `${received} bytes came`);
     });
 
     test('closing: cuts off what is not done within its grace', async (t) => {

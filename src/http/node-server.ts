@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { BodyCollector, isHopeless } from './body-collector.js';
 import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
 import { normalizeAddress } from './client-address.js';
@@ -53,7 +53,9 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 
 async function closeGracefully(server: Server, underWay: UnderWay, graceMs: number): Promise<void> {
   const closed = once(server, 'close');
-  await closePort(() => server.close(), underWay, graceMs);
+  // The close of node:http itself also ends connections on which an answer is still being sent.
+  await closePort(() => NetServer.prototype.close.call(server), underWay, graceMs);
+  server.close();
   // Also those that never sent a request, which node:http does not count as idle.
   server.closeAllConnections();
   await closed;

@@ -140,6 +140,7 @@ export const SHAPES: readonly Shape[] = [
       { output: { attempt: 1 } },
     ],
   ]),
+  shape('slow', 5, [[{ id: 'a', handler: 'count', config: { pauseMs: 2500 } }, { output: { attempt: 1 } }]]),
   shape('large', 6, [
     [
       { id: 'a', handler: 'letters', config: { bytes: LARGE_OUTPUT_BYTES } },
@@ -168,7 +169,7 @@ export const SHAPES: readonly Shape[] = [
 
 /**
  * A directory with the user's handlers that the shapes call. `count` notes in the file `effects` of this directory that it ran, then pauses,
- * then fails its first `config.failures` attempts.
+ * then fails its first `config.failures` attempts; it puts out which process ran it.
  */
 export async function writeHandlers(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-handlers-'));
@@ -183,7 +184,7 @@ export const count = defineHandler({ name: 'count', async run({ executionId, nod
   appendFileSync(effects, [executionId, nodeId, attempt, idempotencyKey].join(' ') + '\\n');
   await sleep(config.pauseMs ?? 1);
   if (attempt <= (config.failures ?? 0)) throw new RetryableError('attempt ' + attempt + ' fails');
-  return { attempt };
+  return { attempt, by: process.pid };
 } });
 `,
   );
