@@ -33,6 +33,8 @@ const PROBES = 10;
 const PROBE_PAUSE_MS = 50;
 const RECOVERY_MS = 10_000;
 const END_MS = 300_000;
+/** A submission without an answer after this time ends the run. */
+const ANSWER_MS = 60_000;
 const SPARE_MEMORY_MB = 150;
 /** Enough work for one to cost much more to run than to submit. */
 const WIDTH = 30;
@@ -69,7 +71,8 @@ function refused(what: string): void {
 
 async function post(path: string, body: string): Promise<Response> {
   const headers = { 'content-type': 'application/json' };
-  return fetch(engine.baseUrl + path, { method: 'POST', headers, body });
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  return fetch(engine.baseUrl + path, { method: 'POST', headers, body, signal });
 }
 
 /** Whatever is refused as a whole has to say when to come again. */
@@ -213,6 +216,7 @@ console.log(`${engine.readyLine}; MAX_BACKLOG=${backlog}`);
 // The first time warms it up.
 await calibrate();
 const capacity = await calibrate();
+refusals.clear();
 const normalMs = await probe();
 await openIdle(Number(values.idle));
 const besideIdleMs = await probe();
