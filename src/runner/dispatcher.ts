@@ -58,7 +58,7 @@ export class Dispatcher implements JobDesk, CrewListener {
   constructor(options: DispatcherOptions) {
     const { pool, threads, settings, programLimits, onLog } = options;
     this.#options = options;
-    this.#pace = new Pace(threads * settings.concurrency);
+    this.#pace = new Pace(threads * settings.concurrency, monotonicMs);
     const crew = { pool, settings, programLimits, onLog, planNumbers: new PlanNumbers(), listener: this };
     this.#common = new ThreadCrew({ ...crew, solo: false, most: 2 * threads });
     this.#solo = new ThreadCrew({ ...crew, solo: true, most: threads });
