@@ -1,4 +1,5 @@
 import { createSystemClock } from '../engine/clock.js';
+import { MillraceError } from '../model/errors.js';
 import type { HostId, WorkflowId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import type { ExecutionSnapshot } from '../model/snapshot.js';
@@ -46,7 +47,7 @@ export class MemoryColdStore {
       read: async (ids) => ids.map((id) => this.executions.executions.get(id)),
       plan: async (workflowId) => {
         const plan = this.plans.get(workflowId);
-        if (!plan) throw new Error(`the record has no definition of ${workflowId}`);
+        if (!plan) throw new MillraceError('STORE_DAMAGED', `the record has no definition of ${workflowId}`);
         return plan;
       },
     };

@@ -10,20 +10,25 @@ export interface StartedServers {
   stop(): Promise<void>;
 }
 
+/** A connection, not open yet, as tests need it on a slow machine. */
+export function connectionTo(url: string): RedisConnection {
+  return openConnection({
+    url,
+    commandTimeoutMs: 30_000,
+    silenceTimeoutMs: 60_000,
+    connectTimeoutMs: 5000,
+    retryMs: 100,
+    name: 'test',
+  });
+}
+
 /** A connection, open while the tests of this file run, to servers that are started for them and emptied between them. */
 export function serversForTests(start: () => Promise<StartedServers>): () => RedisConnection {
   let servers: StartedServers | undefined;
   let connection: RedisConnection | undefined;
   before(async () => {
     servers = await start();
-    connection = openConnection({
-      url: servers.url,
-      commandTimeoutMs: 30_000,
-      silenceTimeoutMs: 60_000,
-      connectTimeoutMs: 5000,
-      retryMs: 100,
-      name: 'test',
-    });
+    connection = connectionTo(servers.url);
     await connection.connect();
   });
   after(async () => {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import type { HostId } from '../../model/ids.js';
+import type { HostId, WorkflowId } from '../../model/ids.js';
 import { NO_PARAMS, seededIds } from '../../testing/machine-fixture.js';
 import { planOf } from '../../testing/plan-fixtures.js';
 import { poll } from '../../testing/poll.js';
 import { MemoryColdStore, openTestHost, runToEnd } from '../../testing/redis-host-fixture.js';
+import { connectionTo } from '../../testing/redis-store-suites.js';
 import { type RedisServer, startRedis } from '../../testing/servers/redis-server.js';
-import { openConnection, type RedisConnection } from './connection.js';
+import type { RedisConnection } from './connection.js';
 import { STORE_KEY } from './partition-keys.js';
 
 const plan = planOf({ nodes: [{ id: 'a' }, { id: 'b', on: ['a'] }] });
@@ -17,16 +18,7 @@ let server: RedisServer;
 let connection: RedisConnection;
 before(async () => {
   server = await startRedis();
-  connection = openConnection({
-    ...{
-      url: server.url,
-      commandTimeoutMs: 30_000,
-      silenceTimeoutMs: 60_000,
-      connectTimeoutMs: 5000,
-      retryMs: 100,
-      name: 'test',
-    },
-  });
+  connection = connectionTo(server.url);
   await connection.connect();
 });
 after(async () => {
@@ -93,6 +85,25 @@ test('a Redis that was emptied while no host ran is filled from the record', asy
   const second = await openTestHost(server.url, record);
   assert.notEqual(record.epoch.epoch, before, 'leases of the lost store do not count under a new epoch');
   assert.equal((await second.opened.store.read([executionId]))[0]?.state, 'running');
+  await second.opened.close();
+});
+
+test('an execution without its definition keeps none of the others from coming back', async () => {
+  const record = new MemoryColdStore();
+  const first = await openTestHost(server.url, record);
+  const { executionId } = await beginExecution(record, first);
+  await first.opened.close();
+  const snapshot = record.executions.executions.get(executionId);
+  assert.ok(snapshot);
+  const orphan = ids.next(1);
+  const workflowId = 'ffffffff-ffff-8fff-bfff-ffffffffffff' as WorkflowId;
+  record.executions.executions.set(orphan, { ...snapshot, executionId: orphan, workflowId });
+  await connection.client.callBuffer('FLUSHALL');
+  const second = await openTestHost(server.url, record);
+  const [found, missing] = await second.opened.store.read([executionId, orphan]);
+  assert.equal(found?.state, 'running');
+  assert.equal(missing, undefined);
+  assert.ok(second.messages.some((message) => message.includes('cannot be brought back')));
   await second.opened.close();
 });
 

@@ -1,4 +1,5 @@
 import type { RestoreCommand, RestoreOutcome } from '../../model/commands.js';
+import { MillraceError } from '../../model/errors.js';
 import type { ExecutionId, WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
@@ -93,15 +94,27 @@ async function bringBack(options: EpochOptions): Promise<void> {
     if (page.length === 0) break;
     after = page.at(-1)?.executionId;
     const running = page.filter((snapshot) => snapshot.state === 'running');
-    const commands = await Promise.all(
-      running.map(async (snapshot) => ({ snapshot, plan: await options.plan(snapshot.workflowId) })),
-    );
-    const outcomes = await options.restore(commands);
+    const commands = await Promise.all(running.map((snapshot) => commandOf(snapshot, options)));
+    const outcomes = await options.restore(commands.flatMap((command) => command ?? []));
     restored += outcomes.filter((outcome) => outcome === 'restored').length;
   }
   log('warn', 'unfinished executions are back; those that were not triggered wait in PostgreSQL', {
     restored,
   });
+}
+
+/** undefined: the record lacks its definition. It stays in the record, and keeps none of the others. */
+async function commandOf(
+  snapshot: ExecutionSnapshot,
+  { plan, log }: EpochOptions,
+): Promise<RestoreCommand | undefined> {
+  try {
+    return { snapshot, plan: await plan(snapshot.workflowId) };
+  } catch (error) {
+    if (!(error instanceof MillraceError && error.code === 'STORE_DAMAGED')) throw error;
+    log('error', 'an execution cannot be brought back', { executionId: snapshot.executionId, error });
+    return undefined;
+  }
 }
 
 function strangers(recorded: string | undefined): Error {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { HostId } from '../../model/ids.js';
 import { MemoryColdStore, openTestHost } from '../../testing/redis-host-fixture.js';
+import { connectionTo } from '../../testing/redis-store-suites.js';
 import { type RedisServer, startRedis } from '../../testing/servers/redis-server.js';
-import { openConnection, type RedisConnection } from './connection.js';
+import type { RedisConnection } from './connection.js';
 import { STORE_KEY } from './partition-keys.js';
 import {
   checkLayout,
@@ -30,16 +31,7 @@ let server: RedisServer;
 let connection: RedisConnection;
 before(async () => {
   server = await startRedis();
-  connection = openConnection({
-    ...{
-      url: server.url,
-      commandTimeoutMs: 30_000,
-      silenceTimeoutMs: 60_000,
-      connectTimeoutMs: 5000,
-      retryMs: 100,
-      name: 'test',
-    },
-  });
+  connection = connectionTo(server.url);
   await connection.connect();
 });
 after(async () => {

@@ -20,6 +20,8 @@ if mode == 'restore' and (present and present.revision >= expected or left_at > 
   redis.call('UNLINK', staged .. ':x', staged .. ':y')
   return settle({ RESTORE.newer_here })
 end
+-- Staged rows expire. Nothing has happened then, and who asked finds the execution as it was, and asks again.
+if redis.call('EXISTS', staged .. ':x', staged .. ':y') < 2 then return settle({ RESTORE.newer_here }) end
 if not present then
   if body == '' and redis.call('HEXISTS', DEFINITIONS, workflow) == 0 then return redis.error_reply('DEFINITION 1') end
   if redis.call('HINCRBY', DEFINITIONS, workflow, 1) == 1 then
