@@ -28,32 +28,34 @@ export class Outbox {
     const { wakeUps } = this.#context;
     const events: OutboxEvent[] = [];
     const looked = new Set<number>();
-    while (events.length < limit) {
+    let fault: unknown;
+    while (events.length < limit && fault === undefined) {
       const asked = wakeUps.takeUnrecorded(WIDTH).filter((partition) => !looked.has(partition));
       if (asked.length === 0) break;
       const most = Math.min(PER_CALL, limit - events.length);
-      const found = await Promise.all(asked.map((partition) => this.#takeOf(partition, most)));
-      for (const [at, partition] of asked.entries()) if (found[at]?.length) looked.add(partition);
-      events.push(...found.flat());
+      const taken = await Promise.allSettled(asked.map((partition) => this.#takeOf(partition, most)));
+      for (const [at, partition] of asked.entries()) {
+        const each = taken[at];
+        if (each?.status === 'fulfilled') events.push(...each.value);
+        else fault = each?.reason;
+        if (each?.status !== 'fulfilled' || each.value.length > 0) looked.add(partition);
+      }
     }
-    // What was found stands in the outbox until the record has it, and more may have come.
+    // What was found stands in the outbox until the record has it, and more may have come; what failed is asked again.
     for (const partition of looked) wakeUps.stillUnrecorded(partition);
+    // One partition that cannot be read keeps none of the others from the record.
+    if (events.length === 0 && fault !== undefined) throw fault;
     return events;
   }
 
   async #takeOf(partition: number, most: number): Promise<readonly OutboxEvent[]> {
-    const { client, options, reader, wakeUps } = this.#context;
+    const { client, options, reader } = this.#context;
     const args = [options.host, ARCHIVER_LOCK_MS, most, MAX_WHOLE_NODES, MAX_WHOLE_BYTES];
-    try {
-      const { outcomes } = await client.call('outbox-take', partition, args);
-      const ids = outcomes.filter((_, at) => at % 2 === 0).map((id) => String(id) as ExecutionId);
-      const wholes = outcomes.filter((_, at) => at % 2 === 1);
-      const executions = await reader.decodeAll(partition, ids, wholes);
-      return executions.flatMap((hot) => (hot ? [eventOf(hot)] : []));
-    } catch (error) {
-      wakeUps.stillUnrecorded(partition);
-      throw error;
-    }
+    const { outcomes } = await client.call('outbox-take', partition, args);
+    const ids = outcomes.filter((_, at) => at % 2 === 0).map((id) => String(id) as ExecutionId);
+    const wholes = outcomes.filter((_, at) => at % 2 === 1);
+    const executions = await reader.decodeAll(partition, ids, wholes);
+    return executions.flatMap((hot) => (hot ? [eventOf(hot)] : []));
   }
 
   async acknowledge(events: readonly OutboxEvent[]): Promise<void> {

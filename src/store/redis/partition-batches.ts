@@ -71,10 +71,12 @@ export function cut<T>(items: readonly T[], sizeOf: (item: T) => ItemSize): T[][
   return cuts;
 }
 
-/** Runs for every partition at once. */
+/** Runs for every partition at once. One that fails keeps none of the others; its fault is thrown when all are done. */
 export async function eachPartition(
   partitions: number,
   run: (partition: number) => Promise<void>,
 ): Promise<void> {
-  await Promise.all(Array.from({ length: partitions }, (_, partition) => run(partition)));
+  const runs = await Promise.allSettled(Array.from({ length: partitions }, (_, partition) => run(partition)));
+  const failed = runs.find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
 }

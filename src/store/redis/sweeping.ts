@@ -20,8 +20,11 @@ export class Sweeping {
 
   async sweep(): Promise<void> {
     const { client, wakeUps } = this.#context;
-    await eachPartition(client.partitions, (partition) => this.#sweepPartition(partition));
-    if (wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
+    try {
+      await eachPartition(client.partitions, (partition) => this.#sweepPartition(partition));
+    } finally {
+      if (wakeUps.hotPartitions > 0) wakeUps.tell([{ kind: 'ready' }]);
+    }
   }
 
   async #sweepPartition(partition: number): Promise<void> {

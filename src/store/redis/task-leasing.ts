@@ -50,9 +50,9 @@ export class TaskLeasing {
   }
 
   /**
-   * Makes the calls of a batch together. The room of the request is shared out among them or, while partitions wait for their turn,
-   * among those that have it, which are asked beside the batch where it does not call them. What no call took is asked for by the
-   * `ready` signal.
+   * Makes the calls of a batch together. The room of the request is shared out among them and the partitions that have their turn,
+   * which are asked beside the batch where it does not call them; while others wait for a turn, among those that have it only. What no
+   * call took is asked for by the `ready` signal.
    */
   async along<B extends { readonly partition: number }>(
     batches: readonly B[],
