@@ -82,25 +82,30 @@ module.exports = {
       '^src/telemetry/',
       '^src/config\\.ts$',
     ]),
+    layer('outbound', 'outgoing connections import model only', '^src/outbound/', [
+      '^src/model/',
+      '^src/outbound/',
+    ]),
     layer('config', 'the settings import model only', '^src/config\\.ts$', ['^src/model/']),
     layer('main', 'main imports compose and the settings', '^src/main\\.ts$', [
       '^src/(compose|config|version)\\.ts$',
       '^src/model/',
     ]),
-    layer('workers', 'workers import model, the frames and their own files', '^workers/', [
-      '^src/model/',
-      '^src/runner/frames/',
+    layer(
+      'workers',
+      'workers import model, outgoing connections, the frames and their own files',
       '^workers/',
-    ]),
+      ['^src/model/', '^src/outbound/', '^src/runner/frames/', '^workers/'],
+    ),
     {
       name: 'concrete-parts-in-compose',
       comment: 'Only compose names concrete stores, runners, servers and telemetry.',
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: [TEST, '^src/compose\\.ts$', '^src/(store/[^/]+|runner|http|telemetry|testing)/'],
+        pathNot: [TEST, '^src/compose\\.ts$', '^src/(store/[^/]+|runner|http|telemetry|outbound|testing)/'],
       },
-      to: { path: '^src/(store/[^/]+/|runner/(?!task-runner\\.ts$)|http/|telemetry/)' },
+      to: { path: '^src/(store/[^/]+/|runner/(?!task-runner\\.ts$)|http/|telemetry/|outbound/)' },
     },
     {
       name: 'testing-is-for-tests',
@@ -129,7 +134,7 @@ module.exports = {
     driver('threads', ['piscina'], ['src/runner/', 'bench/limits/']),
     driver('circuits', ['cockatiel'], ['src/runner/circuits/']),
     driver('http-server', ['uWebSockets.js', 'uwebsockets'], ['src/http/', 'bench/limits/']),
-    driver('http-client', ['undici'], ['workers/handlers/', 'bench/', 'src/testing/']),
+    driver('http-client', ['undici'], ['workers/handlers/', 'src/outbound/', 'bench/', 'src/testing/']),
     driver('telemetry', ['prom-client', 'hdr-histogram-js', 'pino'], ['src/telemetry/', 'bench/']),
   ],
   options: {

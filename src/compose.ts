@@ -321,6 +321,7 @@ function createRunner(config: Config, log: Logger): TaskRunner {
       llmBaseUrl: config.LLM_BASE_URL,
       llmApiKey: config.LLM_API_KEY,
       llmModel: config.LLM_MODEL,
+      outbound: config.outbound,
     },
     circuits: {
       failureThreshold: config.CIRCUIT_BREAKER_FAILURE_THRESHOLD,

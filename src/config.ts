@@ -1,3 +1,4 @@
+import { createOutboundRules, type OutboundSettings } from './model/outbound-rules.js';
 import type { RetryPolicy } from './model/retry-policy.js';
 
 /** Every setting, its default and its meaning. `docs/settings.md` is checked against it. */
@@ -101,6 +102,15 @@ const SETTINGS = {
     'call_external_service and call_llm make no call and say so in their output.',
   ),
   SIMULATED_LATENCY: number(1, 0, 1000, 'Factor on the simulated latencies; 0: none.'),
+  HTTP_ALLOW_PRIVATE: choice(
+    'auto',
+    ['auto', 'true', 'false'],
+    'Whether call_external_service and callbacks may go to private and loopback addresses; auto: only where HOST is a loopback address.',
+  ),
+  HTTP_ALLOW_HOSTS: text(
+    '',
+    'Hosts that may be called at private addresses all the same: names, addresses or CIDR blocks, comma-separated.',
+  ),
   LLM_BASE_URL: text('', 'Base URL of an OpenAI-compatible endpoint, as https://host/v1.'),
   LLM_API_KEY: text('', 'Bearer token for LLM_BASE_URL.'),
   LLM_MODEL: text('gpt-4o-mini', 'Model of a call_llm node that names none.'),
@@ -161,6 +171,7 @@ export interface Config extends Values {
   readonly queues: ReadonlyMap<string, number> | undefined;
   readonly roles: { readonly api: boolean; readonly worker: boolean };
   readonly isDistributed: boolean;
+  readonly outbound: OutboundSettings;
 }
 
 /** Raised with every setting that is wrong, one a line. */
@@ -207,12 +218,24 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       'ROLES: the embedded store has one host, which does everything; set REDIS_URL and DATABASE_URL',
     );
   }
+  const outbound = {
+    allowPrivate:
+      checked.HTTP_ALLOW_PRIVATE === 'true' ||
+      (checked.HTTP_ALLOW_PRIVATE === 'auto' && isLoopbackHost(checked.HOST)),
+    allowHosts: checked.HTTP_ALLOW_HOSTS.split(',').filter((entry) => entry.trim() !== ''),
+  };
+  try {
+    createOutboundRules(outbound);
+  } catch (error) {
+    problems.push(`HTTP_ALLOW_HOSTS: ${error instanceof Error ? error.message : error}`);
+  }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return {
     ...checked,
     queues,
     roles: { api: roles.includes('api'), worker: roles.includes('worker') },
     isDistributed: checked.REDIS_URL !== '',
+    outbound,
     retryDefaults: {
       maxAttempts: checked.RETRY_MAX_ATTEMPTS,
       initialIntervalMs: checked.RETRY_INITIAL_INTERVAL_MS,
@@ -222,6 +245,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       nonRetryable: [],
     },
   };
+}
+
+/** Whether a server that is bound to `host` is reached from this machine only. */
+export function isLoopbackHost(host: string): boolean {
+  return host === '' || host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** Rows for the table of settings in the documents: name, default, meaning. */

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type Config, ConfigError } from '../config.js';
+import { type Config, ConfigError, isLoopbackHost } from '../config.js';
 import { MillraceError } from '../model/errors.js';
 import type { HttpRequest } from './http-server.js';
 
@@ -45,7 +45,8 @@ export function parseApiKeys(text: string): readonly ApiKey[] {
  * ConfigError.
  */
 export function checkBindPolicy(config: Pick<Config, 'HOST' | 'API_KEYS' | 'ALLOW_ANONYMOUS'>): void {
-  if (isLoopback(config.HOST) || config.ALLOW_ANONYMOUS || parseApiKeys(config.API_KEYS).length > 0) return;
+  if (isLoopbackHost(config.HOST) || config.ALLOW_ANONYMOUS || parseApiKeys(config.API_KEYS).length > 0)
+    return;
   throw new ConfigError(
     `HOST=${config.HOST} would let anyone who reaches it run workflows: set API_KEYS, or ALLOW_ANONYMOUS=true to allow that`,
   );
@@ -99,8 +100,4 @@ function presentedKey(request: HttpRequest): string | undefined {
 
 function digestOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
-}
-
-function isLoopback(host: string): boolean {
-  return host === '' || host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -126,6 +126,12 @@ export const ERRORS = {
     meaning: 'The called service answered with an unexpected status.',
   },
   CONNECTION_ERROR: { status: 0, retryable: true, meaning: 'The called service could not be reached.' },
+  ADDRESS_REFUSED: {
+    status: 0,
+    retryable: false,
+    meaning:
+      'The call would go to an address that workflows may not call, by its URL, its name or a redirect; see HTTP_ALLOW_PRIVATE and HTTP_ALLOW_HOSTS.',
+  },
   CIRCUIT_OPEN: {
     status: 0,
     retryable: true,

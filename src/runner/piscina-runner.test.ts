@@ -255,7 +255,10 @@ describe('a directory of handlers', () => {
       abortGraceMs: 100,
       maxOutputBytes: 100,
       handlersDir: '/nowhere/at/all',
-      services: { simulateServices: false, simulatedLatency: 0, llmBaseUrl: '', llmApiKey: '', llmModel: '' },
+      services: {
+        ...{ simulateServices: false, simulatedLatency: 0, llmBaseUrl: '', llmApiKey: '', llmModel: '' },
+        outbound: { allowPrivate: false, allowHosts: [] },
+      },
       circuits: CIRCUITS,
     });
     await assert.rejects(absent.runner.start(), /HANDLERS_DIR .*\/nowhere\/at\/all/);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { HandlerFault } from '../handler-fault.js';
 import { closedCircuits, IDEMPOTENCY_KEY, runHandler, threadSettings } from '../testing/handler-run.js';
 import { readText, startServer } from '../testing/local-server.js';
@@ -149,10 +150,26 @@ describe('redirects', () => {
     const base = await startServer(t, (_request, response) => {
       response.writeHead(307, { location: `${target}/there` }).end();
     });
-    const headers = { authorization: 'Bearer secret', cookie: 'a=b', 'x-other': 'kept' };
+    const headers = { authorization: 'Bearer secret', cookie: 'a=b', 'x-api-key': 'c', accept: 'text/plain' };
     const { data } = await call({ url: base, headers });
     const sent = (data as Mirrored).headers;
-    assert.deepEqual([sent.authorization, sent.cookie, sent['x-other']], [undefined, undefined, 'kept']);
+    assert.deepEqual(
+      [sent.authorization, sent.cookie, sent['x-api-key'], sent['idempotency-key'], sent.accept],
+      [undefined, undefined, undefined, undefined, 'text/plain'],
+    );
+  });
+
+  test('to another origin take no body along', async (t) => {
+    let reached = false;
+    const target = await startServer(t, (_request, response) => {
+      reached = true;
+      response.end();
+    });
+    const base = await startServer(t, (_request, response) => {
+      response.writeHead(307, { location: target }).end();
+    });
+    const fault = await faultOf(call({ url: base, method: 'POST', body: { password: 'x' } }));
+    assert.deepEqual([fault.code, fault.retryable, reached], ['ADDRESS_REFUSED', false, false]);
   });
 
   test('without end fail', async (t) => {
@@ -171,6 +188,75 @@ describe('redirects', () => {
       response.writeHead(302, { location: 'file:///etc/hostname' }).end();
     });
     assert.equal((await faultOf(call({ url: base }))).code, 'INVALID_CONFIG');
+  });
+});
+
+describe('addresses that may not be called', () => {
+  const guardedBy = (allowHosts: string[]) =>
+    createCallExternalService(
+      threadSettings({ outbound: { allowPrivate: false, allowHosts } }),
+      closedCircuits(),
+    );
+  const guarded = guardedBy([]);
+
+  test('fail the node for good and are never reached, by address and by name', async (t) => {
+    let reached = 0;
+    const base = await startServer(t, (_request, response) => {
+      reached += 1;
+      response.end();
+    });
+    const { port } = new URL(base);
+    for (const host of [
+      '127.0.0.1',
+      '2130706433',
+      '0177.1',
+      '0x7f.0.0.1',
+      'localhost',
+      'localhost.',
+      '[::1]',
+    ]) {
+      const fault = await faultOf(runHandler(guarded, { url: `http://user@${host}:${port}/` }));
+      assert.deepEqual([fault.code, fault.retryable], ['ADDRESS_REFUSED', false], host);
+    }
+    assert.equal(reached, 0);
+  });
+
+  test('are refused where a redirect leads to them', async (t) => {
+    const base = await startServer(t, (_request, response) => {
+      response.writeHead(302, { location: 'http://[::ffff:a9fe:a9fe]/latest/meta-data/' }).end();
+    });
+    for (const allowing of [handler, guardedBy(['127.0.0.1'])]) {
+      assert.equal((await faultOf(runHandler(allowing, { url: base }))).code, 'ADDRESS_REFUSED');
+    }
+  });
+
+  test('are called where they are named as exceptions, by address, block or name', async (t) => {
+    const base = await startServer(t, (_request, response) => response.end('1'));
+    const { port } = new URL(base);
+    const named = `http://LOCALHOST:${port}/`;
+    for (const [entry, url] of [
+      ['127.0.0.1', base],
+      ['127.0.0.0/8', base],
+      ['localhost', named],
+    ] as const) {
+      const answer = (await runHandler(guardedBy([entry]), { url })) as Answer;
+      assert.equal(answer.data, 1, entry);
+    }
+    assert.equal(
+      (await faultOf(runHandler(guardedBy(['localhost']), { url: base }))).code,
+      'ADDRESS_REFUSED',
+    );
+  });
+});
+
+describe('a compressed answer', () => {
+  test('is not inflated: its bytes as they were sent are what is bounded', async (t) => {
+    const bomb = gzipSync(Buffer.alloc(50 << 20));
+    const base = await startServer(t, (_request, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
+    });
+    const answer = await call({ url: base });
+    assert.ok(String(answer.data).length <= bomb.length);
   });
 });
 

@@ -49,7 +49,7 @@ export function createCallExternalService(
   settings: ThreadSettings,
   circuits: CircuitGate,
 ): Handler<ExternalServiceConfig> {
-  const policy = createNetworkPolicy();
+  const policy = createNetworkPolicy(settings.outbound);
   const simulation = createSimulation({
     simulateServices: settings.simulateServices,
     simulatedLatency: settings.simulatedLatency,

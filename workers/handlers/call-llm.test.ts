@@ -86,6 +86,17 @@ describe('call_llm', () => {
     });
   }
 
+  test('calls its endpoint wherever that lies, and follows it to no place that workflows may not call', async (t) => {
+    const outbound = { allowPrivate: false, allowHosts: [] };
+    const { url } = await startEndpoint(t, completion);
+    const output = (await run({ llmBaseUrl: url, outbound }, { prompt: 'Hi' })) as { response: string };
+    assert.equal(output.response, 'Hello there');
+    const moved = await startServer(t, (_request, response) => {
+      response.writeHead(302, { location: url }).end();
+    });
+    await assert.rejects(run({ llmBaseUrl: moved, outbound }, { prompt: 'Hi' }), { code: 'ADDRESS_REFUSED' });
+  });
+
   test('without an endpoint fails for good, unless it is simulated', async () => {
     await assert.rejects(run({}, { prompt: 'Hi' }), { code: 'LLM_NOT_CONFIGURED', retryable: false });
     const output = (await run({ simulateServices: true, simulatedLatency: 0 }, { prompt: 'Hi' })) as Record<

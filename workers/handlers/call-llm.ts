@@ -50,7 +50,7 @@ const CONFIG_SCHEMA = {
 
 /** A chat completion by an OpenAI-compatible endpoint, or the pretence of one. */
 export function createCallLlm(settings: ThreadSettings, circuits: CircuitGate): Handler<LlmConfig> {
-  const policy = createNetworkPolicy();
+  const policy = createNetworkPolicy(settings.outbound, originOf(settings.llmBaseUrl));
   const simulation = createSimulation({
     simulateServices: settings.simulateServices,
     simulatedLatency: settings.simulatedLatency,
@@ -108,6 +108,11 @@ function messagesOf(prompt: string | undefined): readonly LlmMessage[] | undefin
 function textOfLastMessage(messages: readonly LlmMessage[]): string {
   const content = messages.at(-1)?.content;
   return typeof content === 'string' ? content : JSON.stringify(content ?? '');
+}
+
+/** The operator's own endpoint may lie anywhere; where it redirects to may not. */
+function originOf(baseUrl: string): string | undefined {
+  return URL.canParse(baseUrl) ? new URL(baseUrl).origin : undefined;
 }
 
 function endpointOf(baseUrl: string): URL {

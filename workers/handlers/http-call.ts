@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { type Dispatcher, errors, request } from 'undici';
+import { AddressRefused } from '../../src/model/outbound-rules.js';
 import { HandlerFault, invalidConfig } from '../handler-fault.js';
-import type { NetworkPolicy } from './network-policy.js';
+import { addressRefused, type NetworkPolicy } from './network-policy.js';
 
 export interface HttpCall {
   readonly url: URL;
@@ -24,13 +25,22 @@ export interface HttpAnswer {
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-/** Go with a call to the origin that they were meant for, and to no other. */
-const PRIVATE_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
+const BODY_HEADERS: ReadonlySet<string> = new Set(['content-type', 'content-length']);
+/** What goes along to another origin. Any other header may be a credential of the origin that it was meant for. */
+const PUBLIC_HEADERS: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-language',
+  'content-language',
+  'content-type',
+  'user-agent',
+]);
 
 /**
  * Makes the call and follows redirects as browsers do (Fetch, section 4.4): 303 becomes GET, so does POST after 301 and
- * 302. Throws CONNECTION_ERROR where there is no answer, OUTPUT_TOO_LARGE where it is longer than `maxResponseBytes`
- * (no more of it is read), and the signal's reason.
+ * 302. Unlike them it takes to another origin neither a body nor headers that may be credentials. Answers come as they were
+ * sent, not decompressed, so that their length on the wire bounds them. Throws CONNECTION_ERROR where there is no answer,
+ * OUTPUT_TOO_LARGE where it is longer than `maxResponseBytes` (no more of it is read), ADDRESS_REFUSED, and the signal's
+ * reason.
  */
 export async function callHttp(call: HttpCall, policy: NetworkPolicy): Promise<HttpAnswer> {
   let next = call;
@@ -62,6 +72,7 @@ async function send(call: HttpCall, policy: NetworkPolicy): Promise<Dispatcher.R
 
 function sendFault(call: HttpCall, error: unknown): unknown {
   if (call.signal.aborted) return call.signal.reason;
+  if (error instanceof AddressRefused) return addressRefused(`${call.url.origin}: ${error.message}`, error);
   if (error instanceof errors.InvalidArgumentError) return invalidConfig(`config: ${error.message}`);
   return connectionError(call, reasonOf(error), error);
 }
@@ -75,11 +86,15 @@ function redirectTarget(from: URL, response: Dispatcher.ResponseData): URL | und
 function redirected(call: HttpCall, url: URL, statusCode: number): HttpCall {
   const becomesGet =
     (statusCode === 303 && call.method !== 'HEAD') || (statusCode < 303 && call.method === 'POST');
-  const dropped = new Set([
-    ...(becomesGet ? ['content-type', 'content-length'] : []),
-    ...(url.origin === call.url.origin ? [] : PRIVATE_HEADERS),
-  ]);
-  const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => !dropped.has(name)));
+  const staysAtHome = url.origin === call.url.origin;
+  if (!staysAtHome && !becomesGet && call.body !== undefined) {
+    throw addressRefused(`${call.url.origin} redirects to ${url.origin}, where the body was not meant to go`);
+  }
+  const headers = Object.fromEntries(
+    Object.entries(call.headers).filter(
+      ([name]) => (staysAtHome || PUBLIC_HEADERS.has(name)) && !(becomesGet && BODY_HEADERS.has(name)),
+    ),
+  );
   return becomesGet ? { ...call, url, headers, method: 'GET', body: undefined } : { ...call, url, headers };
 }
 

@@ -1,29 +1,40 @@
-import { Agent, type Dispatcher } from 'undici';
-import { invalidConfig } from '../handler-fault.js';
+import type { Dispatcher } from 'undici';
+import { createOutboundRules, type OutboundSettings } from '../../src/model/outbound-rules.js';
+import { createGuardedAgent } from '../../src/outbound/guarded-agent.js';
+import { HandlerFault, invalidConfig } from '../handler-fault.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * Where handlers may call to, and the connections by which they do. Every outgoing call and every redirect passes
- * `checkUrl`; every connection is opened by `dispatcher`, whose `connect` is the place to judge resolved addresses.
+ * `checkUrl`; every connection is opened by `dispatcher`, which judges the address that it reaches.
  */
 export interface NetworkPolicy {
   readonly dispatcher: Dispatcher;
-  /** Throws INVALID_CONFIG where the URL must not be called. */
+  /** Throws where the URL must not be called: INVALID_CONFIG for its scheme, ADDRESS_REFUSED for its host. */
   checkUrl(url: URL): void;
 }
 
-/** Any address, by http and https. Attempts bound their own time, so that the connections bound only the connecting. */
-export function createNetworkPolicy(): NetworkPolicy {
+/** Attempts bound their own time, so that the connections bound only the connecting. `exemptOrigin`: see GuardedAgentOptions. */
+export function createNetworkPolicy(settings: OutboundSettings, exemptOrigin?: string): NetworkPolicy {
+  const rules = createOutboundRules(settings);
   return {
-    dispatcher: new Agent({
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-      headersTimeout: 0,
-      bodyTimeout: 0,
+    dispatcher: createGuardedAgent({
+      rules,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      answerTimeoutMs: 0,
+      ...(exemptOrigin !== undefined && { exemptOrigin }),
     }),
     checkUrl(url) {
-      if (url.protocol === 'http:' || url.protocol === 'https:') return;
-      throw invalidConfig(`config/url: ${url.protocol}// is not called; use http or https`);
+      if (url.origin === exemptOrigin) return;
+      if (url.protocol !== 'http:' && url.protocol !== 'https:')
+        throw invalidConfig(`config/url: ${url.protocol}// is not called; use http or https`);
+      const refusal = rules.refusalOfUrl(url);
+      if (refusal !== undefined) throw addressRefused(`${url.origin}: ${refusal}`);
     },
   };
+}
+
+export function addressRefused(message: string, cause?: unknown): HandlerFault {
+  return new HandlerFault('ADDRESS_REFUSED', message, { category: 'validation', cause });
 }

@@ -15,6 +15,7 @@ export function threadSettings(changes: Partial<ThreadSettings> = {}): ThreadSet
     llmBaseUrl: '',
     llmApiKey: '',
     llmModel: 'small-model',
+    outbound: { allowPrivate: true, allowHosts: [] },
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { HandlerDescriptor } from '../../model/builtin-handlers.js';
+import type { OutboundSettings } from '../../model/outbound-rules.js';
 
 /** What the handlers that call services go by. */
 export interface ServiceSettings {
@@ -13,6 +14,8 @@ export interface ServiceSettings {
   readonly llmApiKey: string;
   /** Model of a call_llm node that names none. */
   readonly llmModel: string;
+  /** Where call_external_service may call to. */
+  readonly outbound: OutboundSettings;
 }
 
 export interface ThreadSettings extends ServiceSettings {

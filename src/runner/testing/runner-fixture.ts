@@ -148,6 +148,7 @@ export async function createRunner(test: TestContext, options: FixtureOptions = 
       llmBaseUrl: '',
       llmApiKey: '',
       llmModel: 'small',
+      outbound: { allowPrivate: true, allowHosts: [] },
     },
     circuits: CIRCUITS,
     ...rest,
