@@ -86,6 +86,18 @@ module.exports = {
       '^src/model/',
       '^src/outbound/',
     ]),
+    layer(
+      'client',
+      'the client imports its own files only: it runs wherever there is a fetch',
+      '^src/client/',
+      ['^src/client/'],
+    ),
+    layer(
+      'package',
+      'what the package exports: the client, defineHandler, and an engine',
+      '^src/(index|embed)\\.ts$',
+      ['^src/(client/index|compose|config|version)\\.ts$', '^workers/define-handler\\.ts$'],
+    ),
     layer('config', 'the settings import model only', '^src/config\\.ts$', ['^src/model/']),
     layer('main', 'main imports compose and the settings', '^src/main\\.ts$', [
       '^src/(compose|config|version)\\.ts$',

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import openapiTypes, { astToString } from 'openapi-typescript';
 import { settingRows } from '../src/config.js';
 import { openApiDocument } from '../src/http/openapi/document.js';
 import { OPERATIONS } from '../src/http/openapi/operations.js';
@@ -7,31 +8,62 @@ import { ERRORS } from '../src/model/errors.js';
 import { readVersion } from '../src/version.js';
 
 /**
- * Writes the documents that are made of tables in the code: docs/errors.md, docs/settings.md and docs/openapi.json. With
- * --check it writes nothing and fails where one of them is out of date.
+ * Writes what is made of tables in the code: docs/errors.md, docs/settings.md, docs/openapi.json and the types of the client.
+ * With --check it writes nothing and fails where one of them is out of date.
  */
 async function main(): Promise<void> {
   const isCheck = process.argv.includes('--check');
   const documents = {
-    'errors.md': errorsDocument(),
-    'settings.md': settingsDocument(),
-    'openapi.json': openApi(),
+    'docs/errors.md': errorsDocument(),
+    'docs/settings.md': settingsDocument(),
+    'docs/openapi.json': openApi(),
+    'src/client/generated/contract.ts': await clientTypes(),
   };
   for (const [name, text] of Object.entries(documents)) {
-    const path = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+    const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
     if (!isCheck) {
       await writeFile(path, text);
       continue;
     }
     const current = await readFile(path, 'utf8').catch(() => '');
     if (current === text) continue;
-    console.error(`docs/${name} is out of date: run node --import tsx scripts/generate-docs.ts`);
+    console.error(`${name} is out of date: run npm run generate`);
     process.exitCode = 1;
   }
 }
 
 function openApi(): string {
   return `${JSON.stringify(openApiDocument(OPERATIONS, readVersion()), null, 2)}\n`;
+}
+
+/** The schemas as TypeScript, and the names of operations and errors: what the client is typed and checked with. */
+async function clientTypes(): Promise<string> {
+  const document = { ...openApiDocument(OPERATIONS, readVersion()), paths: {} };
+  const types = await openapiTypes(JSON.stringify(document), {
+    immutable: true,
+    defaultNonNullable: false,
+    emptyObjectsUnknown: true,
+  });
+  const components = astToString(types.slice(types.findIndex((node) => nameOf(node) === 'components')));
+  const schemas = components.slice(0, components.indexOf('export type $defs'));
+  const union = (names: readonly string[]) => names.map((name) => `\n  | '${name}'`).join('');
+  const answers = Object.entries(ERRORS).filter(([, { status }]) => status > 0);
+  return `// Made from the schemas of src/http/openapi by scripts/generate-docs.ts.
+
+${schemas.trim()}
+
+/** Every operation of the contract. */
+export type OperationId =${union(OPERATIONS.map(({ id }) => id))};
+
+/** What an answer may name as its error; docs/errors.md tells what each means. */
+export type ApiErrorCode =${union(answers.map(([code]) => code))};
+`;
+}
+
+function nameOf(node: object): unknown {
+  return 'name' in node && typeof node.name === 'object' && node.name !== null && 'text' in node.name
+    ? node.name.text
+    : undefined;
 }
 
 function errorsDocument(): string {

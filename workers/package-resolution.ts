@@ -10,17 +10,19 @@ import { pathToFileURL } from 'node:url';
  */
 export async function resolveImportsOf(handlersDir: string): Promise<void> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const entry = new URL(`./define-handler.${extension}`, import.meta.url).href;
+  const entryOf = (name: string) => new URL(`../src/${name}.${extension}`, import.meta.url).href;
+  const entries = { millrace: entryOf('index'), 'millrace/client': entryOf('client/index') };
   const isCommonJs = (await nearestPackageType(handlersDir)) === 'commonjs';
   const hooks = `
     const directory = ${JSON.stringify(`${pathToFileURL(handlersDir).href}/`)};
+    const entries = ${JSON.stringify(entries)};
     const extension = ${isCommonJs ? '/[.]ts$/' : '/[.](?:ts|js)$/'};
     const isModule = (url) => {
       const [path] = url.split(/[?#]/);
       return path.startsWith(directory) && !path.includes('/node_modules/') && extension.test(path);
     };
     export async function resolve(specifier, context, next) {
-      const resolved = await next(specifier === 'millrace' ? ${JSON.stringify(entry)} : specifier, context);
+      const resolved = await next(entries[specifier] ?? specifier, context);
       return isModule(resolved.url) ? { ...resolved, format: 'module' } : resolved;
     }`;
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);

@@ -109,6 +109,19 @@ export const explanation = record({
   nodes: mapOf(nodeReason, 'Unfinished nodes by their ids.'),
 });
 
+/** Data of the events `execution` and `end` of a stream; that of `snapshot` is an execution. */
+export const executionEvent = record({
+  ...{ execution_id: UUID, workflow_id: UUID, status: executionStatus, name: TEXT },
+  ...times,
+});
+/** Data of the event `node`. */
+export const nodeEvent = record({
+  ...{ execution_id: UUID, node_id: TEXT, status: nodeStatus, state: nodeState, attempt: COUNT },
+  host: { type: ['string', 'null'] },
+  ...{ queued_at: TIME_OR_NULL, started_at: TIME_OR_NULL, finished_at: TIME_OR_NULL, due_at: TIME_OR_NULL },
+  error: errorOrNull,
+});
+
 export const deadLetter = record({
   ...{ id: TEXT, task_id: { ...TEXT, description: '`execution_id:node_id`' }, execution_id: UUID },
   ...{ node_id: TEXT, handler: TEXT, error_message: TEXT },
@@ -224,12 +237,15 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   ...{ Submitted: submitted, Triggered: triggered, Succeeded: succeeded, Redriven: redriven },
   ...{ FailedAttempt: failedAttempt, NodeDetail: nodeDetail, Execution: execution, Results: results },
   ...{ ExecutionSummary: executionSummary, ExecutionList: executionList },
+  ...{ ExecutionEvent: executionEvent, NodeEvent: nodeEvent },
   ...{
     NodeReason: nodeReason,
     Explanation: explanation,
     DeadLetter: deadLetter,
     DeadLetterList: deadLetterList,
   },
+  ...{ BulkRedriven: bulkRedriven, CircuitList: circuitList, CircuitReset: circuitReset },
   ...{ Circuit: circuit, Health: health, Latency: latency, Host: host, Stats: stats },
+  ...{ Liveness: liveness, Readiness: readiness },
   ...{ Problem: problem, Error: error, ValidationError: validationError, RateLimitError: rateLimitError },
 };
