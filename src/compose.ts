@@ -25,6 +25,7 @@ import { openEnvironment } from './store/embedded/environment.js';
 import type { HistoryStore } from './store/history-store.js';
 import type { HostInfo, HostRegistry } from './store/host-registry.js';
 import { openPostgresHistory } from './store/postgres/postgres-history-store.js';
+import type { RateStore } from './store/rate-store.js';
 import { type OpenRedisStore, openRedisStore } from './store/redis/open-redis-store.js';
 import type { StateStore } from './store/state-store.js';
 import { createLogger } from './telemetry/log.js';
@@ -74,7 +75,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     processMetrics: true,
   });
   const open = config.isDistributed ? openDistributed : openEmbedded;
-  const { place, ...stores } = await open({
+  const { place, rates, ...stores } = await open({
     ...{ config, clock, log, closers, host, runner, startedAt: clock.now() },
     onScript: (name, ms) => metrics.script(name, ms),
     onSetAside: () => metrics.recordSetAside(),
@@ -111,7 +112,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   });
   const server = await createServer(
     config,
-    createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version }),
+    createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version, rates }),
   );
   const bound = config.HOST || '127.0.0.1';
   // Before anything runs: a start that fails for its address is to leave the tasks alone.
@@ -131,6 +132,8 @@ interface Stores {
   readonly store: StateStore;
   readonly history: HistoryStore;
   readonly hosts: HostRegistry;
+  /** What clients spend at all hosts; undefined where there is one. */
+  readonly rates: RateStore | undefined;
   readonly durability: string;
   readonly dependencies: () => Readonly<Record<string, 'healthy' | 'unhealthy'>>;
   /** Of these, those without which nothing can be accepted. */
@@ -258,6 +261,7 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
     store: opened.store,
     history,
     hosts: opened.registry,
+    rates: opened.rates,
     durability: opened.durability,
     dependencies: () => ({
       redis: opened.healthy() ? 'healthy' : 'unhealthy',
@@ -300,6 +304,7 @@ async function openEmbedded(options: StoresOptions): Promise<Stores> {
     store,
     history,
     hosts: { living: async () => [describeHost(options)] },
+    rates: undefined,
     durability: 'an answer follows the sync of its LMDB commit',
     dependencies: () => ({ store: store.failing ? 'unhealthy' : 'healthy' }),
     needs: ['store'],

@@ -100,6 +100,31 @@ for (const backend of BACKENDS) {
       assert.deepEqual([await send('1'), await send('1'), await send('2')], [201, 429, 201]);
     });
 
+    test('tells what is left on every answer to a submission, also to one that was not let in', async (t) => {
+      const api = await serveApi(t, backend, { ...limited, API_KEYS: 'watch:read:r-key,app:submit:s-key' });
+      const submissions = [
+        '/api/v1/workflow',
+        '/api/v1/workflow/batch',
+        `/api/v1/workflow/${UNKNOWN_ID}/executions`,
+      ];
+      const sent: [path: string, key: string, body: unknown, status: number, left: string][] = [
+        ...submissions.map((path) => [path, 'no-key', WORKFLOW, 401, '5'] as (typeof sent)[number]),
+        ...submissions.map((path) => [path, 'r-key', WORKFLOW, 403, '5'] as (typeof sent)[number]),
+        ['/api/v1/workflow', 's-key', '{', 400, '4'],
+        ['/api/v1/workflow', 's-key', {}, 422, '3'],
+        ['/api/v1/workflow/batch', 's-key', '{"a":', 200, '2'],
+        ['/api/v1/workflow/batch', 's-key', '[{', 400, '1'],
+        [`/api/v1/workflow/${UNKNOWN_ID}/executions`, 's-key', {}, 404, '0'],
+        ['/api/v1/workflow', 's-key', WORKFLOW, 429, '0'],
+      ];
+      for (const [path, key, body, status, left] of sent) {
+        const reply = await api.call('POST', path, body, { 'x-api-key': key });
+        assert.equal(reply.status, status, reply.text);
+        assert.equal(reply.headers.get('x-ratelimit-limit'), '5', `${status} ${path}`);
+        assert.equal(reply.headers.get('x-ratelimit-remaining'), left, `${status} ${path}`);
+      }
+    });
+
     test('can be turned off', async (t) => {
       const api = await serveApi(t, backend, { ...limited, RATE_LIMIT_ENABLED: 'false' });
       for (let count = 0; count < 7; count += 1) {

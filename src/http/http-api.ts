@@ -4,12 +4,14 @@ import type { WorkflowEngine } from '../engine/workflow-engine.js';
 import type { Clock } from '../model/clock.js';
 import { MillraceError } from '../model/errors.js';
 import type { SubmissionParser } from '../model/parse-submission.js';
+import type { RateStore } from '../store/rate-store.js';
 import { AccessControl, type Caller, parseApiKeys, requireScope } from './access.js';
 import { errorReply, presentable } from './error-reply.js';
 import { EventFeeds } from './events/event-feeds.js';
 import type { HttpReply, HttpRequest, HttpServerOptions } from './http-server.js';
 import type { HttpTelemetry, RequestRecorder } from './http-telemetry.js';
-import { createLocalRateLimiter, type RateDecision, type RateLimiter, rateLimited } from './rate-limit.js';
+import { createLocalRateLimiter } from './local-rate-limit.js';
+import { type RateDecision, type RateLimiter, rateLimited } from './rate-limit.js';
 import { withHeaders } from './reply.js';
 import { requestIdOf } from './request-id.js';
 import type { Call, Route } from './route.js';
@@ -24,6 +26,7 @@ import { shown } from './routes/identifiers.js';
 import { listRoutes } from './routes/lists.js';
 import { serviceRoutes } from './routes/service.js';
 import { submissionRoutes } from './routes/submissions.js';
+import { createSharedRateLimiter } from './shared-rate-limit.js';
 import { createSubmissionReader } from './submission-reader.js';
 
 export interface HttpApiOptions {
@@ -35,6 +38,8 @@ export interface HttpApiOptions {
   readonly clock: Clock;
   /** Of this program, as /health shows it. */
   readonly version: string;
+  /** What clients spend at all hosts; absent where this is the only one. */
+  readonly rates?: RateStore | undefined;
 }
 
 /** The HTTP interface: all that a server needs to serve it. Throws a ConfigError where API_KEYS is wrong. */
@@ -74,6 +79,12 @@ function routesOf({ engine, parser, config, telemetry, log, clock, version }: Ht
   ];
 }
 
+function createRateLimiter({ config, clock, rates }: HttpApiOptions): RateLimiter {
+  const limitPerMinute = config.RATE_LIMIT_REQUESTS_PER_MINUTE;
+  if (rates) return createSharedRateLimiter({ limitPerMinute, store: rates, clock });
+  return createLocalRateLimiter({ limitPerMinute, nowMs: clock.now });
+}
+
 class HttpApi {
   readonly #router: Router<Route>;
   readonly #recorders = new Map<Route, RequestRecorder>();
@@ -85,16 +96,15 @@ class HttpApi {
   readonly #log: Logger;
   readonly #defaultMaxBodyBytes: number;
 
-  constructor({ config, telemetry, clock, log }: HttpApiOptions, routes: readonly Route[]) {
+  constructor(options: HttpApiOptions, routes: readonly Route[]) {
+    const { config, telemetry, clock, log } = options;
     this.#router = new Router(routes);
     for (const route of routes) {
       this.#recorders.set(route, telemetry.requestRecorder(route.pattern, route.method));
     }
     this.#unmatched = telemetry.requestRecorder('unmatched', 'any');
     this.#access = new AccessControl(parseApiKeys(config.API_KEYS));
-    this.#limiter = config.RATE_LIMIT_ENABLED
-      ? createLocalRateLimiter({ limitPerMinute: config.RATE_LIMIT_REQUESTS_PER_MINUTE, nowMs: clock.now })
-      : undefined;
+    this.#limiter = config.RATE_LIMIT_ENABLED ? createRateLimiter(options) : undefined;
     this.#clock = clock;
     this.#log = log;
     this.#defaultMaxBodyBytes = config.MAX_BODY_BYTES;
@@ -136,6 +146,7 @@ class HttpApi {
       reply = errorReply(presentable(thrown, this.#log, call.requestId));
     }
     const recorder = match.kind === 'found' ? this.#recorders.get(match.route) : undefined;
+    if (match.kind === 'found' && match.route.cost !== undefined) call.tellRate();
     (recorder ?? this.#unmatched).observe(this.#clock.monotonic() - startedMs, reply.status);
     return withHeaders(reply, call.headers());
   }
@@ -143,8 +154,9 @@ class HttpApi {
   /** Who has no key learns nothing, not even which paths there are. */
   #admit(request: HttpRequest, match: RouteMatch<Route>, call: OpenCall): Route {
     const isOpen = match.kind === 'found' && match.route.access === 'open';
+    call.client = request.remoteAddress;
     const caller: Caller | undefined = isOpen ? undefined : this.#access.identify(request);
-    call.client = caller?.client ?? request.remoteAddress;
+    if (caller) call.client = caller.client;
     if (match.kind === 'not_found')
       throw new MillraceError('NOT_FOUND', `There is nothing at ${shown(request.path)}`);
     if (match.kind === 'wrong_method') {
@@ -177,6 +189,11 @@ class OpenCall implements Call {
     this.rate = await this.#limiter.take(this.client, cost);
     if (this.rate.granted === 0) throw rateLimited(this.rate);
     return this.rate.granted;
+  }
+
+  /** Notes what is left, for the reply's headers, where nothing was spent. */
+  tellRate(): void {
+    this.rate ??= this.#limiter?.peek(this.client);
   }
 
   headers(): (readonly [string, string])[] {

@@ -19,6 +19,11 @@ test('a host works on a cluster, whether the URL lists the nodes or names one of
         const ended = await runToEnd(host, record, { executionId, plan, params: NO_PARAMS, trigger: true });
         assert.equal(ended?.state, 'completed');
       }
+      const ask = { limit: 2, need: 3, ahead: 0, mostHeld: 0, held: 0, holdSeconds: 10, unspent: [] };
+      const grants = Array.from({ length: 20 }, (_, client) =>
+        host.opened.rates.take(`${url} ${client}`, ask),
+      );
+      for (const { granted, room } of await Promise.all(grants)) assert.deepEqual([granted, room], [2, 0]);
       assert.equal(host.opened.healthy(), true);
       await host.opened.close();
     }

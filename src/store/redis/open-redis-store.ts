@@ -3,6 +3,7 @@ import type { WorkflowDefinition } from '../../model/definition.js';
 import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
 import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
 import type { HostInfo } from '../host-registry.js';
+import type { RateStore } from '../rate-store.js';
 import type { StateStore } from '../state-store.js';
 import { openConnection, type RedisConnection } from './connection.js';
 import { type EpochRecord, joinStore } from './epoch.js';
@@ -10,6 +11,7 @@ import { PartitionClient } from './partition-client.js';
 import { unpackFromLua } from './plan-wire.js';
 import { RecordComparison, type RecordComparisonOptions } from './record-comparison.js';
 import { RedisHostRegistry } from './redis-host-registry.js';
+import { createRedisRateStore } from './redis-rate-store.js';
 import { RedisStateStore } from './redis-state-store.js';
 import { checkLayout, checkServer, durabilityOf, readServerFacts, type ServerFacts } from './start-checks.js';
 import type { DeadLetterRecord } from './store-context.js';
@@ -52,6 +54,7 @@ export interface RedisStoreOptions {
 export interface OpenRedisStore {
   readonly store: StateStore;
   readonly registry: RedisHostRegistry;
+  readonly rates: RateStore;
   readonly durability: string;
   healthy(): boolean;
   summaries(ids: readonly ExecutionId[]): Promise<readonly (ExecutionSummary | undefined)[]>;
@@ -120,6 +123,7 @@ class RedisHost implements OpenRedisStore {
   #sweeping: Promise<void> | undefined;
   readonly store: RedisStateStore;
   readonly registry: RedisHostRegistry;
+  readonly rates: RateStore;
 
   constructor(options: RedisStoreOptions, connection: RedisConnection) {
     this.#options = options;
@@ -134,6 +138,10 @@ class RedisHost implements OpenRedisStore {
       monotonic: () => clock.monotonic(),
       onScript: options.onScript,
       onLost: () => this.#onLost(),
+    });
+    this.rates = createRedisRateStore({
+      ...{ client: connection.client, host, onScript: options.onScript },
+      monotonic: () => clock.monotonic(),
     });
     this.registry = new RedisHostRegistry({
       client: this.#client,

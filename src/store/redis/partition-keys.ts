@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ExecutionId } from '../../model/ids.js';
 
 /**
@@ -85,3 +86,12 @@ export const HOSTS_KEY = 'mr:{hosts}:living';
 /** Host → number, and number → host: rows of nodes hold the number. */
 export const HOST_NUMBERS_KEY = 'mr:{hosts}:numbers';
 export const HOST_NAMES_KEY = 'mr:{hosts}:names';
+
+/**
+ * What a client was let spend in the last minute: a hash, <second> → count, h:<host> → "second count" of what that host holds for
+ * later; written and read by the script `spend`; expires a minute after the client's last submission. A tag of its own for each client
+ * spreads them over a cluster. The digest keeps names of keys and addresses out of Redis, and their length and braces out of the tag.
+ */
+export function rateKey(client: string): string {
+  return `mr:{limit:${createHash('sha256').update(client).digest('base64url').slice(0, 22)}}:window`;
+}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createLocalRateLimiter, type RateDecision } from './rate-limit.js';
+import { createLocalRateLimiter } from './local-rate-limit.js';
+import type { RateDecision } from './rate-limit.js';
 
 function limiterAt(limitPerMinute: number) {
   const clock = { ms: 1_700_000_000_000 };
