@@ -1,13 +1,29 @@
 #!/usr/bin/env bash
-# Black-box acceptance run against a running instance: scripts/test_api.sh [URL]
-# API_KEY: a key with the admin scope, where the instance asks for one. BURST: concurrent submissions (60).
-# It submits workflows of its own and reads nobody else's; the exit code is 0 only where every check passed.
+# Black-box acceptance run against a running instance, whatever it stands on:
+#   scripts/test_api.sh [URL] [--key KEY] [--burst N] [--base-url URL] [--failing-url URL]
+# URL: http://127.0.0.1:8000 unless told. --key (or API_KEY): a key of the scope admin, where the instance asks for one. --burst: concurrent
+# submissions (60). --base-url: how the instance's workers reach it, for the payload that calls it. --failing-url: a place that refuses
+# connections, for the circuit. It submits workflows of its own and reads nobody else's. Exit code: 0 where every check passed, 1 where one
+# failed, 2 where the command is wrong or nothing answers.
 set -uo pipefail
-BASE=${1:-http://127.0.0.1:8000}
-BASE=${BASE%/}
-BURST=${BURST:-60}
+usage() {
+  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
+BASE=http://127.0.0.1:8000 BURST=${BURST:-60} API_KEY=${API_KEY-} CALLBACK_BASE=${CALLBACK_BASE-} FAILING_URL=http://127.0.0.1:1/
+while [ $# -gt 0 ]; do
+  case $1 in
+    http://* | https://*) BASE=${1%/} && shift ;;
+    --key | --burst | --base-url | --failing-url)
+      [ $# -ge 2 ] || usage
+      case $1 in --key) API_KEY=$2 ;; --burst) BURST=$2 ;; --base-url) CALLBACK_BASE=${2%/} ;; *) FAILING_URL=$2 ;; esac
+      shift 2
+      ;;
+    *) usage ;;
+  esac
+done
 RUN=api-check-$$-$(date +%s)
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 . scripts/black-box.sh
 
 NOBODY=01890000-0000-7000-8000-000000000000
@@ -30,6 +46,29 @@ check_service() {
   check 'livez answers 200' status_is 200
   call GET /readyz
   check 'readyz answers 200' status_is 200
+}
+
+check_access() {
+  [ -n "$API_KEY" ] || return 0
+  section 'Access'
+  API_KEY='' call GET /api/v1/workflow
+  check 'without a key: 401' answers 401 '"error_code":"UNAUTHENTICATED"'
+  API_KEY='' call GET /health
+  check 'health asks for none' status_is 200
+  API_KEY=not-the-key call GET /api/v1/workflow
+  check 'a wrong key: 401' answers 401 '"error_code":"UNAUTHENTICATED"'
+  API_KEY='' call GET '/api/v1/workflow?limit=1' '' --header "X-API-Key: $API_KEY"
+  check 'the key is taken from X-API-Key too' status_is 200
+}
+
+check_documents() {
+  section 'Documents'
+  call GET /docs
+  check 'docs answer a page' answers 200 'swagger-ui'
+  check 'that loads nothing from elsewhere' header_matches content-security-policy "default-src 'none'"
+  call GET /openapi.json
+  check 'openapi.json is OpenAPI 3.1' answers 200 '"openapi":"3.1'
+  check 'and knows the path of a submission' body_has '"/api/v1/workflow"'
 }
 
 check_headers_and_methods() {
@@ -98,6 +137,8 @@ check_life_of_an_execution() {
   call GET "/api/v1/workflow/$EXECUTION"
   check 'until it is triggered it is PENDING' answers 200 '"status":"PENDING"'
   check 'and so are its nodes' node_is b PENDING
+  call GET "/api/v1/workflow/$EXECUTION/explain"
+  check 'explain tells why' answers 200 '"reason":"not_triggered"'
   call GET "/api/v1/workflow/$EXECUTION?wait=0.2"
   check 'a wait that runs out answers the present state' answers 200 '"status":"PENDING"'
   trigger '{"params":{"who":"me"}}'
@@ -263,6 +304,51 @@ check_idempotency() {
   check 'the same key with another body: 409' answers 409 '"error_code":"IDEMPOTENCY_KEY_REUSED"'
 }
 
+check_rate_limit() {
+  section 'Rate limit'
+  local limit before after
+  submit "$(nodes '{"id":"a","handler":"echo"}')"
+  limit=$(header x-ratelimit-limit) before=$(header x-ratelimit-remaining)
+  check 'what remains is below the limit' [ "$before" -lt "$limit" ]
+  submit "$(nodes '{"id":"a","handler":"echo"}')"
+  after=$(header x-ratelimit-remaining)
+  check 'a submission costs, unless old ones have expired' [ "$after" -lt "$limit" ]
+  submit '{"dag":{}}'
+  check 'a refused submission carries the headers too' header_matches x-ratelimit-remaining '^[0-9]+$'
+}
+
+check_events() {
+  section 'Events'
+  submit "$(nodes '{"id":"a","handler":"echo"},{"id":"b","handler":"delay","dependencies":["a"],"config":{"seconds":0.5}}')"
+  trigger
+  call GET "/api/v1/workflow/$EXECUTION/events"
+  check 'events come as text/event-stream' header_matches content-type '^text/event-stream'
+  check 'a snapshot first' matches "$(printf '%s' "$BODY" | grep -m 1 '^event:')" 'snapshot'
+  check 'then what changes' matches "$BODY" '"node_id":"b","status":"COMPLETED"'
+  check 'and the stream ends with the execution' matches "$(printf '%s' "$BODY" | grep '^event:' | tail -n 1)" 'end'
+  call GET "/api/v1/workflow/$EXECUTION/events" '' --header "Last-Event-ID: $(printf '%s' "$BODY" | grep '^id:' | tail -n 1 | cut -d ' ' -f 2)"
+  check 'who has heard the end is told to stay away: 204' status_is 204
+}
+
+check_circuit() {
+  section 'Circuit'
+  submit "$(started '{"id":"calls","handler":"call_external_service","config":{"url":"'"$FAILING_URL"'"},"retry":{"max_attempts":100,"initial_interval_ms":1,"max_interval_ms":5}}')"
+  check 'a service that fails again and again is left alone' eventually 20 explained '"reason":"circuit_open"'
+  call GET "/api/v1/workflow/$EXECUTION?detail=nodes"
+  check 'its node waits, and has not failed' node_is calls RUNNING
+  check 'the refusal stands among its failures' body_has '"error_code":"CIRCUIT_OPEN"'
+  call GET /api/v1/admin/circuits
+  check 'the circuits of this host are listed' answers 200 '"circuits":['
+  call DELETE "/api/v1/workflow/$EXECUTION"
+  check 'and it can be cancelled while it waits' status_is 200
+}
+
+# explained TEXT: whether the explanation of EXECUTION has it.
+explained() {
+  call GET "/api/v1/workflow/$EXECUTION/explain"
+  body_has "$1"
+}
+
 check_batches() {
   section 'Batches'
   local good ids
@@ -335,8 +421,12 @@ check_metrics() {
   call GET /metrics
   check 'metrics answer Prometheus text' header_matches content-type '^text/plain'
   for name in workflow_submissions_total 'workflow_completions_total{status="' workflow_duration_seconds \
-    'node_executions_total{handler="' 'node_duration_seconds' api_request_duration_seconds redis_stream_pending_messages; do
+    api_request_duration_seconds redis_stream_pending_messages; do
     check "metric $name" body_has "$name"
+  done
+  # Their values are with the host that ran the node, which need not be this one.
+  for name in node_executions_total node_duration_seconds; do
+    check "metric $name" body_has "# TYPE $name "
   done
   call GET /api/v1/admin/stats
   check 'admin stats answer 200' status_is 200
@@ -344,21 +434,26 @@ check_metrics() {
 
 if ! command -v curl >/dev/null 2>&1; then
   echo 'scripts/test_api.sh needs curl on the PATH' >&2
-  exit 1
+  exit 2
 fi
 printf 'Black-box checks of %s\n' "$BASE"
 call GET /health
 if [ "$STATUS" = 000 ]; then
   printf 'Nothing answers at %s: %s\n' "$BASE" "$(cat "$scratch/curl-errors")" >&2
-  exit 1
+  exit 2
 fi
 check_service
+check_access
+check_documents
 check_headers_and_methods
 check_validation
 check_life_of_an_execution
 check_payloads
 check_failures
+check_circuit
 check_idempotency
+check_rate_limit
+check_events
 check_batches
 check_list
 check_burst
