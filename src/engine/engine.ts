@@ -226,13 +226,13 @@ export class Engine implements WorkflowEngine {
   async redrive(deadLetterId: string, override?: Record<string, unknown>): Promise<DeadLetter> {
     this.#refuseWhileStopping();
     const letter = await this.#deadLetter(deadLetterId);
-    const { executionId, node, workflowId } = letter;
+    const { executionId, node, failedAt, workflowId } = letter;
     if (override) {
       this.#options.checkOverride({ plan: await this.#plans.get(workflowId), node, config: override });
     }
     const config = override && Buffer.from(JSON.stringify(override));
     const outcome = await this.#withRecord(executionId, 'failed', async () => {
-      const reply = await this.#store.redrive([{ executionId, node, ...(config && { config }) }]);
+      const reply = await this.#store.redrive([{ executionId, node, failedAt, ...(config && { config }) }]);
       await reply.durable;
       return reply.outcomes[0] ?? 'not_found';
     });

@@ -122,10 +122,13 @@ export interface RedriveCommand {
   readonly executionId: ExecutionId;
   /** The dead node that was named; an edited config applies to it. */
   readonly node: number;
+  /** When it failed, in milliseconds since the epoch: a command that comes late, or twice, does not drive on a later failure of the
+   * node. undefined: whichever it is. */
+  readonly failedAt?: number;
   /** JSON text of the config that replaces the definition's for this run. */
   readonly config?: Uint8Array;
 }
-/** `ended`: completed or cancelled, so that nothing can be driven on. */
+/** `not_dead`: that failure was driven on already, or there was none. `ended`: completed or cancelled, so that nothing can be driven on. */
 export type RedriveOutcome = 'redriven' | 'not_found' | 'not_dead' | 'ended';
 
 export interface RestoreCommand {

@@ -398,6 +398,7 @@ export class Machine {
     if (execution.state === 'completed' || execution.state === 'cancelled') return 'ended';
     const named = execution.nodes[command.node];
     if (execution.state !== 'failed' || named?.state !== 'failed') return 'not_dead';
+    if (command.failedAt !== undefined && command.failedAt !== named.finishedAt) return 'not_dead';
     if (command.config) named.configOverride = command.config;
     execution.state = 'running';
     execution.error = undefined;

@@ -8,7 +8,7 @@ import { type IdempotencyRecord, Machine } from '../model/transitions.js';
 import { seededIds } from './machine-fixture.js';
 import { type NaiveExecution, NaiveMachine } from './naive-machine.js';
 import { told, toldNaively } from './walk-comparison.js';
-import { chosen, HOSTS, KEY_TTL_MS, LEASE_MS, outcomeOf, type Step } from './walk-steps.js';
+import { chosen, HOSTS, KEY_TTL_MS, LEASE_MS, outcomeOf, redriveOf, type Step } from './walk-steps.js';
 
 const MAX_DELIVERIES = 4;
 
@@ -190,13 +190,10 @@ export class MachineWalk {
     return [promoted, reclaimed];
   }
 
-  #redrive({ which, node, config }: Extract<Step, { kind: 'redrive' }>): unknown {
-    return this.#onOne(which, (executionId) => {
-      const failed =
-        this.#naive.executions.get(executionId)?.nodes.findIndex((each) => each.state === 'failed') ?? -1;
-      const index = node % 4 === 0 || failed < 0 ? node % 3 : failed;
-      const edited = config && { config: Buffer.from(`{"edited":${node}}`) };
-      const command = { executionId, node: index, ...edited };
+  #redrive(step: Extract<Step, { kind: 'redrive' }>): unknown {
+    return this.#onOne(step.which, (executionId) => {
+      const naive = this.#naive.executions.get(executionId);
+      const command = redriveOf(executionId, naive, step);
       const outcome = this.#machine.redrive(command, this.#now);
       assert.equal(outcome, this.#naive.redrive(command, this.#now));
       return outcome;

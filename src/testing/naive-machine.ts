@@ -289,12 +289,13 @@ export class NaiveMachine {
     return 'cancelled';
   }
 
-  redrive({ executionId, node: index, config }: RedriveCommand, now: number): RedriveOutcome {
+  redrive({ executionId, node: index, failedAt, config }: RedriveCommand, now: number): RedriveOutcome {
     const execution = this.executions.get(executionId);
     if (!execution) return 'not_found';
     if (execution.state === 'completed' || execution.state === 'cancelled') return 'ended';
     const named = execution.nodes[index];
     if (execution.state !== 'failed' || named?.state !== 'failed') return 'not_dead';
+    if (failedAt !== undefined && failedAt !== execution.finishedAt) return 'not_dead';
     named.config = config ?? named.config;
     execution.state = 'running';
     execution.finishedAt = undefined;

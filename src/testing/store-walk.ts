@@ -15,6 +15,7 @@ import {
   KEY_TTL_MS,
   outcomeOf,
   plansArbitrary,
+  redriveOf,
   type Step,
   stepArbitrary,
 } from './walk-steps.js';
@@ -201,14 +202,11 @@ class StoreWalk {
     return found.sort((one, other) => one.rank - other.rank);
   }
 
-  async #redrive({ which, node, config }: Extract<Step, { kind: 'redrive' }>): Promise<void> {
-    const executionId = chosen(this.#known, which);
+  async #redrive(step: Extract<Step, { kind: 'redrive' }>): Promise<void> {
+    const executionId = chosen(this.#known, step.which);
     const naive = executionId && this.#naive.executions.get(executionId);
     if (!naive) return;
-    const failed = naive.nodes.findIndex((each) => each.state === 'failed');
-    const index = node % 4 === 0 || failed < 0 ? node % 3 : failed;
-    const edited = config && { config: Buffer.from(`{"edited":${node}}`) };
-    const command = { executionId, node: index, ...edited };
+    const command = redriveOf(executionId, naive, step);
     const outcome = await this.#bench.redrive({ ...command, plan: naive.plan });
     assert.equal(outcome, this.#naive.redrive(command, this.#now));
   }

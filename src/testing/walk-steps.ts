@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import type { TaskOutcome } from '../model/commands.js';
-import type { HostId } from '../model/ids.js';
+import type { RedriveCommand, TaskOutcome } from '../model/commands.js';
+import type { ExecutionId, HostId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import { faultOf } from './machine-fixture.js';
+import type { NaiveExecution } from './naive-machine.js';
 import { planArbitrary } from './plan-arbitrary.js';
 
 /** One thing that is done to a machine. Numbers choose among what there is at that moment, modulo how much. */
@@ -114,6 +115,22 @@ export function outcomeOf(outcome: Outcome, seed: number, maxDeliveries: number)
     case 'released':
       return { kind: outcome };
   }
+}
+
+/** Mostly of the node that is dead, mostly by the instant at which it failed; else of any node, or of an earlier failure. */
+export function redriveOf(
+  executionId: ExecutionId,
+  known: NaiveExecution | undefined,
+  { node: draw, config }: { readonly node: number; readonly config: boolean },
+): RedriveCommand {
+  const failed = known?.nodes.findIndex((each) => each.state === 'failed') ?? -1;
+  const failedAt = known?.finishedAt;
+  return {
+    executionId,
+    node: draw % 4 === 0 || failed < 0 ? draw % 3 : failed,
+    ...(failedAt !== undefined && draw % 5 !== 1 && { failedAt: draw % 5 === 2 ? failedAt - 10 : failedAt }),
+    ...(config && { config: Buffer.from(`{"edited":${draw}}`) }),
+  };
 }
 
 /** The one of `items` that a number chooses; undefined: there is none. */

@@ -186,6 +186,25 @@ export function endingConformance(create: CreateSubject): void {
         assert.equal(await bench.redrive({ executionId, plan, node: 1 }), 'ended');
       }));
 
+    test('are driven on once, however late the command comes again', () =>
+      withSubject(create, async (bench) => {
+        const plan = rowOf(1);
+        const executionId = await bench.submit(plan);
+        await bench.fail(await bench.leaseOne());
+        const [first] = await bench.store.listDead({ limit: 9 });
+        assert.ok(first);
+        const command = { executionId, plan, node: 0, failedAt: first.failedAt };
+        assert.equal(await bench.redrive(command), 'redriven');
+        assert.equal(await bench.redrive(command), 'not_dead');
+        await bench.subject.advance(10);
+        await bench.fail(await bench.leaseOne());
+        const [second] = await bench.store.listDead({ limit: 9 });
+        assert.ok(second && second.failedAt > first.failedAt);
+        assert.equal(await bench.redrive(command), 'not_dead');
+        assert.deepEqual(await bench.store.readDead([first.id, second.id]), [undefined, second]);
+        assert.equal(await bench.redrive({ ...command, failedAt: second.failedAt }), 'redriven');
+      }));
+
     test('are all that a redrive takes', () =>
       withSubject(create, async (bench) => {
         const plan = rowOf(2);

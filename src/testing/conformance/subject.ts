@@ -118,6 +118,7 @@ export class Bench {
     readonly executionId: ExecutionId;
     readonly plan: Plan;
     readonly node: number;
+    readonly failedAt?: number;
     readonly config?: Uint8Array;
   }) {
     const { plan, ...command } = options;

@@ -12,7 +12,7 @@ import { NO_PARAMS, seededIds } from '../machine-fixture.js';
 import { NaiveMachine } from '../naive-machine.js';
 import { TEST_LEASE_MS, TEST_MAX_DELIVERIES } from '../redis-fixture.js';
 import { told, toldNaively } from '../walk-comparison.js';
-import { chosen, outcomeOf } from '../walk-steps.js';
+import { chosen, outcomeOf, redriveOf } from '../walk-steps.js';
 import { PartitionInvariants } from './invariants.js';
 import { type DumpedExecution, dumpPartition, type PartitionDump } from './partition-dump.js';
 import { type Act, plansArbitrary, type Step, stepArbitrary } from './steps.js';
@@ -423,13 +423,7 @@ class RedisWalk {
     const executionId = chosen(this.#known, act.which);
     if (!executionId) return;
     const naive = this.#execution(executionId);
-    const failed = naive.nodes.findIndex((each) => each.state === 'failed');
-    const node = act.node % 4 === 0 || failed < 0 ? act.node % 3 : failed;
-    const command = {
-      executionId,
-      node,
-      ...(act.config && { config: Buffer.from(`{"edited":${act.node}}`) }),
-    };
+    const command = redriveOf(executionId, naive, act);
     const [hot] = await host.store.read([executionId]);
     const snapshot = this.#hosts.record.executions.get(executionId);
     if (!hot && snapshot) await host.store.restore([{ snapshot, plan: naive.plan }]);

@@ -32,7 +32,8 @@ export class ExecutionBook {
   params: Uint8Array;
   state: ExecutionState = 'pending';
   revision = 0;
-  redrives = 0;
+  /** The failures that were driven on: node and instant. */
+  readonly redrives = new Set<string>();
   /** When its deadline was set, by the store's time. */
   armedAt: number | undefined = undefined;
   /** Whether it has ended at any time. */

@@ -227,7 +227,7 @@ export class SimulatedClients {
     const answer = await this.#ask((engine) => engine.redrive(letter.id, config), what);
     if (answer.kind === 'refused')
       this.#expectCode(answer.code, what, ['DLQ_ENTRY_NOT_FOUND', 'INVALID_STATUS_TRANSITION', ...LATER]);
-    const redrives = witness.books.get(letter.executionId)?.redrives ?? 0;
+    const redrives = witness.books.get(letter.executionId)?.redrives.size ?? 0;
     if (answer.kind === 'value')
       witness.expect(redrives > 0, () => `${what} was acknowledged and never done`);
   }

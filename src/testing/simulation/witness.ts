@@ -251,12 +251,17 @@ export class Witness {
     }
   }
 
-  redriving({ executionId, node, config }: RedriveCommand, outcome: RedriveOutcome): void {
+  redriving({ executionId, node, failedAt, config }: RedriveCommand, outcome: RedriveOutcome): void {
     this.count(`redrive ${outcome}`);
     const book = this.books.get(executionId);
     if (outcome !== 'redriven' || !book) return;
     this.expect(book.state === 'failed', () => `${executionId} was redriven though it is ${book.state}`);
-    book.redrives += 1;
+    const failure = `${node} that failed at ${failedAt}`;
+    this.expect(
+      !book.redrives.has(failure),
+      () => `${executionId} was redriven twice for its node ${failure}`,
+    );
+    book.redrives.add(failure);
     if (config) book.node(node).config = config;
     for (const each of book.nodes) {
       if (isSatisfied(each.state)) continue;
