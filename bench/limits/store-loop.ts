@@ -113,7 +113,7 @@ function openStore(connection: RedisConnection): RedisStateStore {
     ...{ maxFailuresKept: 50, graceMs: 30_000, parkAfterMs: 600_000, maxBytes: 1 << 30 },
     ...{ fanOutChunk: 256, planCacheBytes: 64 << 20, queues: undefined },
     handlers: () => [],
-    isAlive: () => false,
+    fateOf: () => 'dead',
     deadLetters: { list: async () => [], read: async () => [], remove: async () => [] },
     isShortOfMemory: () => false,
   });

@@ -14,6 +14,9 @@ export interface HostInfo {
   readonly lastSeenAt: number;
 }
 
+/** Whether the owner of a lease that ran out died or lives; undecided: neither can be said yet. */
+export type HostFate = 'dead' | 'alive' | 'undecided';
+
 /** Who works on this store. */
 export interface HostRegistry {
   living(): Promise<readonly HostInfo[]>;

@@ -8,7 +8,7 @@ import type { RedisConnection } from '../store/redis/connection.js';
 import { PartitionClient } from '../store/redis/partition-client.js';
 import { RedisStateStore } from '../store/redis/redis-state-store.js';
 import type { CommandCaller } from '../store/redis/script-registry.js';
-import type { DeadLetterRecord } from '../store/redis/store-context.js';
+import type { DeadLetterRecord, RedisStateStoreOptions } from '../store/redis/store-context.js';
 import type { DeadLetterQuery } from '../store/state-store.js';
 import type { StoreSubject } from './conformance/subject.js';
 import { HOST } from './machine-fixture.js';
@@ -73,6 +73,8 @@ export interface TestStoreOptions {
   readonly window?: number;
   readonly fanOutChunk?: number;
   readonly handlers?: readonly string[];
+  /** Every owner of a lease that ran out is dead, unless this says otherwise. */
+  readonly fateOf?: RedisStateStoreOptions['fateOf'];
 }
 
 export interface TestStore {
@@ -105,7 +107,7 @@ export function openTestStore(options: TestStoreOptions): TestStore {
     planCacheBytes: 1 << 20,
     queues: undefined,
     handlers: () => options.handlers ?? ['work'],
-    isAlive: () => false,
+    fateOf: options.fateOf ?? (() => 'dead'),
     deadLetters: record,
     isShortOfMemory: () => false,
     ignoresIdleTime: true,

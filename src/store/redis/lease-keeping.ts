@@ -21,10 +21,13 @@ export class LeaseKeeping {
   readonly #context: StoreContext;
   readonly #advancing: Advancing;
   #reclaimNotBefore = 0;
+  /** By partition: leases that had run out when their owner's fate was not decided, and when each was found. */
+  readonly #undecided: ReadonlyMap<string, number>[];
 
   constructor(context: StoreContext, advancing: Advancing) {
     this.#context = context;
     this.#advancing = advancing;
+    this.#undecided = Array.from({ length: context.client.partitions }, () => new Map());
   }
 
   async heartbeat(owner: HostId, leases: readonly LeaseRef[]): Promise<readonly HeartbeatOutcome[]> {
@@ -71,26 +74,42 @@ export class LeaseKeeping {
     counts: { reclaimed: number; exhausted: number },
   ): Promise<void> {
     const { options, wakeUps } = this.#context;
-    const { leaseMs, maxDeliveries, ignoresIdleTime, isAlive } = options;
+    const { leaseMs, maxDeliveries, ignoresIdleTime } = options;
     const terms = ['', ignoresIdleTime ? '' : leaseMs, ''];
-    for await (const leases of this.#pages(partition, terms)) {
+    const undecided = new Map<string, number>();
+    for await (const found of this.#pages(partition, terms)) {
+      const leases = this.#decided(partition, found, undecided);
+      if (leases.length === 0) continue;
       const items = leases.map((lease) =>
-        this.#advancing.items.ofExpired({
-          ...lease,
-          maxDeliveries,
-          died: !isAlive(lease.host),
-          error: hostStoppedAnswering(lease.host),
-        }),
+        this.#advancing.items.ofExpired({ ...lease, maxDeliveries, error: hostStoppedAnswering(lease.host) }),
       );
       const reply = await this.#advancing.call(partition, items);
       wakeUps.afterCall(partition, reply);
       for (const [at, outcome] of reply.outcomes.entries()) {
         if (ADVANCE_OUTCOMES[Number(outcome)] !== 'applied') continue;
         counts.reclaimed += 1;
-        const { deliveries = 0, host = '' } = leases[at] ?? {};
-        if (deliveries + 1 >= maxDeliveries && !isAlive(host)) counts.exhausted += 1;
+        const { deliveries = 0, died = false } = leases[at] ?? {};
+        if (died && deliveries + 1 >= maxDeliveries) counts.exhausted += 1;
       }
     }
+    this.#undecided[partition] = undecided;
+  }
+
+  /** Those whose owner is known to have died or to live; the others are kept in `undecided` and looked at again. */
+  #decided<L extends LeaseRef & { readonly host: string }>(
+    partition: number,
+    leases: readonly L[],
+    undecided: Map<string, number>,
+  ): readonly (L & { readonly died: boolean })[] {
+    const { clock, fateOf } = this.#context.options;
+    return leases.flatMap((lease) => {
+      const name = `${lease.executionId} ${lease.node} ${lease.fence}`;
+      const foundAt = this.#undecided[partition]?.get(name) ?? clock.now();
+      const fate = fateOf(lease.host, foundAt);
+      if (fate !== 'undecided') return [{ ...lease, died: fate === 'dead' }];
+      undecided.set(name, foundAt);
+      return [];
+    });
   }
 
   /** The leases that `expired` finds by these terms (host, least idle time, instant), at most MAX_ITEMS at a time. */

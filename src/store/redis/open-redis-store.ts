@@ -165,7 +165,7 @@ class RedisHost implements OpenRedisStore {
       planCacheBytes: options.planCacheBytes,
       queues: options.self().queues,
       handlers: () => this.#handlers,
-      isAlive: (other) => this.registry.isAlive(other),
+      fateOf: (other, since) => this.registry.fateOf(other, since),
       deadLetters: record.deadLetters,
       compareRecord: () => this.#comparison.run(),
       isShortOfMemory: () => this.#facts.some(isShort),
@@ -240,17 +240,24 @@ class RedisHost implements OpenRedisStore {
   async #onReturn(): Promise<void> {
     if (this.#closed || !this.#away) return;
     try {
-      const time = (await this.#client.command('TIME')) as Buffer[];
-      const now = Number(String(time[0])) * 1000 + Math.floor(Number(String(time[1])) / 1000);
+      const now = await this.#time();
       this.#away = false;
       this.#options.log('info', 'Redis is back');
       this.store.onReturn();
-      const released = await this.store.resume(now);
-      if (released > 0)
-        this.#options.log('info', 'leases whose reply was lost were handed back', { released });
+      this.#tellHandedBack(await this.store.resume(now));
     } catch (error) {
       this.#options.log('warn', 'Redis is back but does not serve yet', { error });
     }
+  }
+
+  /** Milliseconds since the epoch, by the server. */
+  async #time(): Promise<number> {
+    const time = (await this.#client.command('TIME')) as Buffer[];
+    return Number(String(time[0])) * 1000 + Math.floor(Number(String(time[1])) / 1000);
+  }
+
+  #tellHandedBack(released: number): void {
+    if (released > 0) this.#options.log('info', 'leases whose reply was lost were handed back', { released });
   }
 
   #onLost(): void {
@@ -319,6 +326,8 @@ class RedisHost implements OpenRedisStore {
       const served = this.registry.handlers();
       for (const handler of [...this.#adopted]) if (served.has(handler)) this.#forsake(handler);
       await this.#readFacts(() => undefined);
+      // Commands of one connection are carried out in turn: what was given up has been, by then, or never will.
+      this.#tellHandedBack(await this.store.resumeAfterLoss(() => this.#time()));
       await this.store.sweep();
       if (this.#options.clock.monotonic() < this.#aftermathUntil) await this.#bringBackLate();
     } catch (error) {

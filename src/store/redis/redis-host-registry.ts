@@ -1,4 +1,4 @@
-import type { HostInfo, HostRegistry } from '../host-registry.js';
+import type { HostFate, HostInfo, HostRegistry } from '../host-registry.js';
 import type { PartitionClient } from './partition-client.js';
 import { HOSTS_KEY } from './partition-keys.js';
 
@@ -68,9 +68,15 @@ export class RedisHostRegistry implements HostRegistry {
       .map(({ at, info }) => ({ ...info, lastSeenAt: at }));
   }
 
-  isAlive(host: string): boolean {
+  /**
+   * alive: it gave a sign of life after that instant. dead: it has given none for so long, or is not known. So a host that died before
+   * the instant never counts as alive, whenever this one has begun to look, and however late it does.
+   */
+  fateOf(host: string, since: number): HostFate {
+    const { deadAfterMs, now } = this.#options;
     const known = this.#seen.get(host);
-    return known !== undefined && this.#options.now() - known.at <= this.#options.deadAfterMs;
+    if (known && known.at > since) return 'alive';
+    return !known || now() - known.at > deadAfterMs ? 'dead' : 'undecided';
   }
 
   /** User handlers that some living host has. */

@@ -102,8 +102,22 @@ export class RedisStateStore implements StateStore {
   }
 
   /** Gives back leases of this host that it does not know, taken before that instant: their reply was lost. */
-  resume(before: number): Promise<number> {
+  async resume(before: number): Promise<number> {
+    await this.#leasing.settled();
     return this.#keeping.resume(before);
+  }
+
+  /** The same where a call failed that may have leased. `time`: now, by the server. */
+  async resumeAfterLoss(time: () => Promise<number>): Promise<number> {
+    const leasing = this.#leasing;
+    if (!leasing.hasLost) return 0;
+    leasing.hasLost = false;
+    try {
+      return await this.resume(await time());
+    } catch (error) {
+      leasing.hasLost = true;
+      throw error;
+    }
   }
 
   promote() {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../model/clock.js';
 import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
 import type { DeadLetter } from '../../model/snapshot.js';
+import type { HostFate } from '../host-registry.js';
 import type { DeadLetterQuery } from '../state-store.js';
 import { ExecutionReader } from './execution-reader.js';
 import { HeldLeases } from './held-leases.js';
@@ -40,8 +41,9 @@ export interface RedisStateStoreOptions {
   readonly queues: readonly string[] | undefined;
   /** User handlers that this host may be handed now. */
   readonly handlers: () => readonly string[];
-  /** Whether a host is known to be alive: then a lease of it that ran out is not a death. */
-  readonly isAlive: (host: string) => boolean;
+  /** What became of a host whose lease was found to have run out at that instant (by `clock.now`): only a dead owner counts against
+   * the task. */
+  readonly fateOf: (host: string, since: number) => HostFate;
   readonly deadLetters: DeadLetterRecord;
   /** Brings back running executions that only the record still knows; answers how many there were. */
   readonly compareRecord?: (() => Promise<number>) | undefined;

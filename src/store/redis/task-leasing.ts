@@ -13,6 +13,10 @@ const PAGE_BYTES = 256 << 10;
 export class TaskLeasing {
   readonly #context: StoreContext;
   #turn = 0;
+  /** Calls that may lease, until this host holds their tasks. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Whether a call failed that may have leased all the same. */
+  hasLost = false;
 
   constructor(context: StoreContext) {
     this.#context = context;
@@ -107,8 +111,14 @@ export class TaskLeasing {
       const settled = await Promise.allSettled(calls);
       const taken = settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
       for (const task of [...before, ...taken]) this.#context.held.remove(task);
+      this.hasLost = true;
       throw error;
     }
+  }
+
+  /** Resolves once this host holds, or has been told that it does not get, what the calls under way lease. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
   }
 
   /** Makes one call that may lease, and turns its tasks into what the engine runs. */
@@ -117,9 +127,26 @@ export class TaskLeasing {
     call: (leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
     request: LeaseRequest | undefined,
   ): Promise<readonly LeasedTask[]> {
-    const { held, wakeUps } = this.#context;
     const asked =
       request && request.total > 0 ? { ...request, total: Math.min(request.total, MAX_TASKS) } : undefined;
+    const taking = this.#take(partition, call, asked);
+    this.#underWay.add(taking);
+    try {
+      return await taking;
+    } catch (error) {
+      if (asked) this.hasLost = true;
+      throw error;
+    } finally {
+      this.#underWay.delete(taking);
+    }
+  }
+
+  async #take(
+    partition: number,
+    call: (leasing: readonly ScriptArgument[]) => Promise<ScriptReply>,
+    asked: LeaseRequest | undefined,
+  ): Promise<readonly LeasedTask[]> {
+    const { held, wakeUps } = this.#context;
     const calledAt = wakeUps.beginLease();
     const reply = await call(asked ? this.#leaseArguments(asked) : NO_LEASE);
     if (!asked) {
