@@ -29,6 +29,7 @@ import type { RateStore } from './store/rate-store.js';
 import { type OpenRedisStore, openRedisStore } from './store/redis/open-redis-store.js';
 import type { StateStore } from './store/state-store.js';
 import { createLogger } from './telemetry/log.js';
+import { MeasuredStore } from './telemetry/measured-store.js';
 import { createMetrics } from './telemetry/metrics.js';
 
 const DAY_MS = 86_400_000;
@@ -71,11 +72,16 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   const metrics = createMetrics({
     knowsHandler: (handler) => runner.handlers.has(handler),
     stats: () => engine.stats(),
-    monotonicMs: () => clock.monotonic(),
+    clock,
     processMetrics: true,
   });
   const open = config.isDistributed ? openDistributed : openEmbedded;
-  const { place, rates, ...stores } = await open({
+  const {
+    place,
+    rates,
+    store: unmeasured,
+    ...stores
+  } = await open({
     ...{ config, clock, log, closers, host, runner, startedAt: clock.now() },
     onScript: (name, ms) => metrics.script(name, ms),
     onSetAside: () => metrics.recordSetAside(),
@@ -84,8 +90,10 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
     catalog: () => runner.handlers,
   });
+  const store = new MeasuredStore(unmeasured, { observer: metrics, elapsed: () => clock.monotonic() });
   const engine: Engine = new Engine({
     ...stores,
+    store,
     runner,
     clock,
     log,

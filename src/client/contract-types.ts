@@ -27,6 +27,7 @@ export type BulkRedriven = Schemas['BulkRedriven'];
 export type CircuitList = Schemas['CircuitList'];
 export type CircuitReset = Schemas['CircuitReset'];
 export type Stats = Schemas['Stats'];
+export type LatencyTable = Schemas['LatencyTable'];
 export type Health = Schemas['Health'];
 export type Liveness = Schemas['Liveness'];
 export type Readiness = Schemas['Readiness'];

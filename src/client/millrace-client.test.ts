@@ -30,6 +30,7 @@ const CALLS: Readonly<Record<string, (client: MillraceClient) => Promise<unknown
   circuits: (client) => client.circuits(),
   resetCircuit: (client) => client.resetCircuit('call_llm http://a:1'),
   stats: (client) => client.stats(),
+  latency: (client) => client.latency({ window: '1m', include: 'histogram' }),
   health: (client) => client.health(),
   liveness: (client) => client.liveness(),
   readiness: (client) => client.readiness(),
@@ -176,6 +177,7 @@ for (const setup of SETUPS.filter(({ backend }) => backend === 'uws')) {
       assert.deepEqual(await client.liveness(), { status: 'alive' });
       assert.deepEqual(await client.readiness(), { status: 'ready' });
       assert.equal((await client.stats()).hosts.length, 1);
+      assert.deepEqual(Object.keys((await client.latency({ window: '5m' })).windows), ['5m']);
       assert.match(await client.metrics(), /^# HELP/m);
       assert.equal((await client.openApi()).openapi, '3.1.0');
       assert.ok(Array.isArray((await client.circuits()).circuits));

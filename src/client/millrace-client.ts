@@ -226,6 +226,18 @@ export class MillraceClient {
     return this.#json('GET', `${ADMIN}/stats`, options);
   }
 
+  /** Percentiles by stage of every window, or of one. `include: 'histogram'` adds the histograms, encoded. */
+  latency({
+    window,
+    include,
+    ...options
+  }: CallOptions & {
+    readonly window?: '1m' | '5m' | 'start';
+    readonly include?: 'histogram';
+  } = {}): Promise<contract.LatencyTable> {
+    return this.#json('GET', `${ADMIN}/latency${query({ window, include })}`, options);
+  }
+
   /** Also of a host that is degraded. */
   health(options: CallOptions = {}): Promise<contract.Health> {
     return this.#json('GET', '/health', { ...options, answers: [503] });

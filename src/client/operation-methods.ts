@@ -24,6 +24,7 @@ export const OPERATION_METHODS = {
   listCircuits: 'circuits',
   resetCircuit: 'resetCircuit',
   readStats: 'stats',
+  readLatency: 'latency',
   readHealth: 'health',
   readLiveness: 'liveness',
   readReadiness: 'readiness',

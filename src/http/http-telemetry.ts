@@ -6,6 +6,14 @@ export interface HttpTelemetry {
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Totals, rates and latencies for people, as plain JSON. */
   summary(): Readonly<Record<string, unknown>>;
+  /** Percentiles of each stage by window, as plain JSON. */
+  latencies(query: LatencyQuery): Readonly<Record<string, unknown>>;
+}
+
+/** `window` undefined: all of them. */
+export interface LatencyQuery {
+  readonly window: '1m' | '5m' | 'start' | undefined;
+  readonly include: 'histogram' | undefined;
 }
 
 export interface RequestRecorder {

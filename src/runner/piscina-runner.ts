@@ -85,6 +85,7 @@ export function createPiscinaRunner(options: PiscinaRunnerOptions): TaskRunner {
     onResults: (listener) => results.onResults(listener),
     stats: () => ({
       threads: options.threads,
+      capacity: options.threads * options.concurrency,
       running: dispatcher.running,
       replaced: dispatcher.replaced,
       circuits: dispatcher.circuits.counts(),

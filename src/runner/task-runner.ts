@@ -81,6 +81,8 @@ export interface RunnerResult {
 
 export interface RunnerStats {
   readonly threads: number;
+  /** Tasks that run at once at most. */
+  readonly capacity: number;
   readonly running: number;
   /** Threads that were replaced since the start, by reason. */
   readonly replaced: { readonly timeout: number; readonly crash: number };

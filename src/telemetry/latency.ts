@@ -1,54 +1,119 @@
-import { build, type Histogram } from 'hdr-histogram-js';
+import type { Clock } from '../model/clock.js';
+import { type CountedCells, LatencyCells } from './latency-cells.js';
 
-/** The stretches of an execution's life that are measured. */
-export const LATENCY_STAGES = ['submit', 'queue_wait', 'run', 'trigger_to_end'] as const;
+/**
+ * The stretches that are measured. `submit`: from the batch's call to its being durable; `queue_wait`: from ready to leased here; `run`: in a
+ * worker thread; `trigger_to_end`: from the start of an execution to its end; `store_call`: one call of the hot
+ * store, to its being durable; `end_to_record`: from the end of an execution to its being in the record.
+ */
+export const LATENCY_STAGES = [
+  'submit',
+  'queue_wait',
+  'run',
+  'trigger_to_end',
+  'store_call',
+  'end_to_record',
+] as const;
 export type LatencyStage = (typeof LATENCY_STAGES)[number];
 
-/** All in milliseconds, since the process started; zeros where nothing was recorded. */
-export interface LatencyFigures {
-  readonly count: number;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly max: number;
+/** The last minute, the last five, and all since the process started. */
+export const LATENCY_WINDOWS = ['1m', '5m', 'start'] as const;
+export type LatencyWindow = (typeof LATENCY_WINDOWS)[number];
+
+const INTERVAL_MS = 10_000;
+/** Whole intervals of a window; what has passed of the present one comes on top. */
+const INTERVALS_OF = { '1m': 6, '5m': 30 } as const;
+const INTERVALS_KEPT = INTERVALS_OF['5m'];
+
+export interface LatencyView {
+  /** How long ago the window begins. */
+  readonly seconds: number;
+  readonly stages: Readonly<Record<LatencyStage, CountedCells>>;
 }
 
-/** Recorded in microseconds; what is longer counts as this. */
-const LONGEST_US = 24 * 3_600 * 1_000_000;
+interface Interval {
+  readonly begunMs: number;
+  readonly cells: CountedCells;
+}
 
-/** Percentiles of each stage with two significant digits, in about 20 KiB a stage. */
+/** One stage: the interval that runs, those before it, and the sum of all that are over. */
+class StageHistory {
+  readonly running = new LatencyCells();
+  readonly #over = new LatencyCells();
+  #intervals: Interval[] = [];
+
+  rotate(begunMs: number): void {
+    const cells = this.running.counted();
+    this.#over.add(cells);
+    this.running.clear();
+    this.#intervals = [...this.#intervals.slice(1 - INTERVALS_KEPT), { begunMs, cells }];
+  }
+
+  sinceStart(): CountedCells {
+    const sum = new LatencyCells();
+    sum.add(this.#over.counted());
+    sum.add(this.running.counted());
+    return sum.counted();
+  }
+
+  since(begunMs: number): CountedCells {
+    const sum = new LatencyCells();
+    for (const interval of this.#intervals) if (interval.begunMs >= begunMs) sum.add(interval.cells);
+    sum.add(this.running.counted());
+    return sum.counted();
+  }
+}
+
+/**
+ * How long each stage takes, over sliding windows. Recording touches only the counts of the interval that runs; every ten seconds its
+ * counts are put away, some kilobytes of them, and windows are summed up when somebody asks.
+ */
 export class LatencyRecorder {
-  readonly #histograms: Readonly<Record<LatencyStage, Histogram>> = {
-    submit: createHistogram(),
-    queue_wait: createHistogram(),
-    run: createHistogram(),
-    trigger_to_end: createHistogram(),
-  };
+  readonly #clock: Pick<Clock, 'monotonic' | 'after'>;
+  readonly #startedMs: number;
+  #begunMs: number;
+  readonly #stages = ofEachStage(() => new StageHistory());
+
+  constructor(clock: Pick<Clock, 'monotonic' | 'after'>) {
+    this.#clock = clock;
+    this.#startedMs = clock.monotonic();
+    this.#begunMs = this.#startedMs;
+    this.#rotateLater();
+  }
 
   record(stage: LatencyStage, durationMs: number): void {
-    const us = Math.round(durationMs * 1000);
-    this.#histograms[stage].recordValue(us > 0 ? Math.min(us, LONGEST_US) : 0);
+    this.#stages[stage].running.record(durationMs);
   }
 
-  figures(stage: LatencyStage): LatencyFigures {
-    const histogram = this.#histograms[stage];
-    const at = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1000;
-    if (histogram.totalCount === 0) return { count: 0, p50: 0, p90: 0, p99: 0, max: 0 };
+  view(window: LatencyWindow): LatencyView {
+    const nowMs = this.#clock.monotonic();
+    const wantedMs =
+      window === 'start' ? this.#startedMs : this.#begunMs - INTERVALS_OF[window] * INTERVAL_MS;
+    const beginsMs = Math.max(this.#startedMs, wantedMs);
+    const of = (stage: LatencyStage) =>
+      window === 'start' ? this.#stages[stage].sinceStart() : this.#stages[stage].since(beginsMs);
     return {
-      count: histogram.totalCount,
-      p50: at(50),
-      p90: at(90),
-      p99: at(99),
-      max: histogram.maxValue / 1000,
+      seconds: (nowMs - beginsMs) / 1000,
+      stages: ofEachStage(of),
     };
+  }
+
+  #rotateLater(): void {
+    this.#clock.after(INTERVAL_MS, () => {
+      for (const stage of LATENCY_STAGES) this.#stages[stage].rotate(this.#begunMs);
+      this.#begunMs = this.#clock.monotonic();
+      this.#rotateLater();
+    });
   }
 }
 
-function createHistogram(): Histogram {
-  return build({
-    bitBucketSize: 32,
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: LONGEST_US,
-    numberOfSignificantValueDigits: 2,
-  });
+export function ofEachStage<T>(make: (stage: LatencyStage) => T): Readonly<Record<LatencyStage, T>> {
+  return {
+    submit: make('submit'),
+    queue_wait: make('queue_wait'),
+    run: make('run'),
+    trigger_to_end: make('trigger_to_end'),
+    store_call: make('store_call'),
+    end_to_record: make('end_to_record'),
+  };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { EngineStats } from '../engine/workflow-engine.js';
+import { SimulatedClock } from '../testing/simulated-clock.js';
 import { BucketHistogram } from './bucket-histogram.js';
 import { createMetrics } from './metrics.js';
-import { RateMeter } from './rate-meter.js';
 
 const STATS: EngineStats = {
   store: {
@@ -18,6 +18,7 @@ const STATS: EngineStats = {
   },
   runner: {
     threads: 2,
+    capacity: 32,
     running: 4,
     replaced: { timeout: 1, crash: 0 },
     circuits: { closed: 2, open: 1, half_open: 0, opened: 4, refused: 9 },
@@ -27,7 +28,7 @@ const STATS: EngineStats = {
 
 function metricsOf(stats: () => Promise<EngineStats> = async () => STATS) {
   const knowsHandler = (handler: string) => ['echo', 'input', 'delay'].includes(handler);
-  return createMetrics({ knowsHandler, stats, monotonicMs: () => 0, processMetrics: false });
+  return createMetrics({ knowsHandler, stats, clock: new SimulatedClock(), processMetrics: false });
 }
 
 /** The value of one line of the Prometheus text. */
@@ -137,8 +138,35 @@ describe('metrics', () => {
     assert.equal(latency.queue_wait?.count, 2);
   });
 
+  test('tells what happens a second, and how far the record is behind', () => {
+    const clock = new SimulatedClock();
+    const knowsHandler = () => true;
+    const metrics = createMetrics({ knowsHandler, stats: async () => STATS, clock, processMetrics: false });
+    for (let second = 0; second < 20; second += 1) {
+      metrics.submitted(4, 1);
+      metrics.ended('completed', 1);
+      metrics.ended('failed', 1);
+      metrics.nodeEnded('echo', 'retried', 1);
+      metrics.slept(2);
+      clock.advance(1000);
+    }
+    const rates = {
+      submissions: 4,
+      completions: 2,
+      completed: 1,
+      failed: 1,
+      cancelled: 0,
+      node_executions: 3,
+    };
+    assert.deepEqual(metrics.summary().rates_per_second, rates);
+    assert.equal(metrics.summary().outbox_lag_seconds, 0);
+    metrics.outboxSeen(clock.now() - 500);
+    clock.advance(1000);
+    assert.equal(metrics.summary().outbox_lag_seconds, 1.5);
+  });
+
   test('collects the figures of the process where it is asked to', async () => {
-    const options = { knowsHandler: () => true, stats: async () => STATS, monotonicMs: () => 0 };
+    const options = { knowsHandler: () => true, stats: async () => STATS, clock: new SimulatedClock() };
     const { text } = await createMetrics({ ...options, processMetrics: true }).scrape();
     assert.ok((sampleOf(text, 'process_resident_memory_bytes') ?? 0) > 0);
     assert.ok(text.includes('nodejs_eventloop_lag_p99_seconds'));
@@ -157,16 +185,5 @@ describe('bucket histogram', () => {
     assert.equal(bucket('600'), 4);
     assert.equal(bucket('+Inf'), 5);
     assert.equal(samples.at(-1)?.value, 5);
-  });
-});
-
-describe('rate meter', () => {
-  test('comes near a steady rate and fades to nothing', () => {
-    let nowMs = 0;
-    const meter = new RateMeter(() => nowMs);
-    for (; nowMs < 600_000; nowMs += 100) meter.add(5);
-    assert.ok(Math.abs(meter.perSecond() - 50) < 0.5, String(meter.perSecond()));
-    nowMs += 1_200_000;
-    assert.equal(meter.perSecond(), 0);
   });
 });

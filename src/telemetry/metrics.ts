@@ -1,8 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { NodeEndStatus, Telemetry } from '../engine/telemetry.js';
 import type { EngineStats } from '../engine/workflow-engine.js';
+import type { Clock } from '../model/clock.js';
 import { BucketHistogram } from './bucket-histogram.js';
-import { LATENCY_STAGES, type LatencyFigures, LatencyRecorder, type LatencyStage } from './latency.js';
+import { LATENCY_STAGES, LatencyRecorder, ofEachStage } from './latency.js';
+import { type LatencyQuery, latencyTable } from './latency-table.js';
+import type { StoreObserver } from './measured-store.js';
+import { figuresOf } from './percentiles.js';
 import { RateMeter } from './rate-meter.js';
 import { StatsGauges } from './stats-gauges.js';
 
@@ -11,13 +15,12 @@ export interface MetricsOptions {
   readonly knowsHandler: (handler: string) => boolean;
   /** Depths, leases and threads, asked for on each scrape; a rejection leaves their gauges out of it. */
   readonly stats: () => Promise<EngineStats>;
-  /** Milliseconds that never go back. */
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   /** Whether the figures of the process and of Node.js are collected too. */
   readonly processMetrics: boolean;
 }
 
-export interface Metrics extends Telemetry {
+export interface Metrics extends Telemetry, StoreObserver {
   requestRecorder(endpoint: string, method: string): { observe(durationMs: number, status: number): void };
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** The record refused an execution, which was put where its operator finds it. */
@@ -25,6 +28,8 @@ export interface Metrics extends Telemetry {
   /** A script of the distributed store was called. */
   script(name: string, durationMs: number): void;
   summary(): Readonly<Record<string, unknown>>;
+  /** Percentiles of each stage, by window; `window` undefined: all windows. */
+  latencies(options: LatencyQuery): Readonly<Record<string, unknown>>;
 }
 
 const EXECUTION_ENDS = ['completed', 'failed', 'cancelled'] as const;
@@ -51,9 +56,14 @@ interface RequestSeries {
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const series = new SeriesTable(options.knowsHandler);
-  const latency = new LatencyRecorder();
-  const submissionRate = new RateMeter(options.monotonicMs);
-  const completionRate = new RateMeter(options.monotonicMs);
+  const { clock } = options;
+  const latency = new LatencyRecorder(clock);
+  const outbox = new OutboxLag(clock);
+  const rates = new RateMeter(
+    () => clock.monotonic(),
+    () => series.rated(),
+  );
+  lookEachSecond(clock, rates);
   const gauges = new StatsGauges(registry);
   registerSeries(registry, series);
   registerLatency(registry, latency);
@@ -63,12 +73,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     submitted(count, latencyMs) {
       series.submissions += count;
-      submissionRate.add(count);
       latency.record('submit', latencyMs);
     },
     ended(state, durationMs) {
       series.completions[state] += 1;
-      completionRate.add(1);
       if (durationMs === undefined) return;
       series.workflowDuration.observe(durationMs);
       latency.record('trigger_to_end', durationMs);
@@ -77,11 +85,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
     nodeEnded(handler, status, runMs) {
       const node = series.ofHandler(handler);
       node.ended[status] += 1;
+      series.nodeExecutions += 1;
       if (status === 'skipped') return;
       node.duration.observe(runMs);
       latency.record('run', runMs);
     },
+    storeCall: (_verb, _items, durationMs) => latency.record('store_call', durationMs),
+    outboxSeen: (sinceMs) => outbox.seen(sinceMs),
+    endRecorded: (endedAt) => latency.record('end_to_record', clock.now() - endedAt),
     slept(count) {
+      series.nodeExecutions += count;
       series.ofHandler('delay').ended.completed += count;
     },
     reconciled(count) {
@@ -98,15 +111,49 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     summary: () => ({
       totals: { submissions: series.submissions, ...series.completions },
-      rates_per_second: { submissions: submissionRate.perSecond(), completions: completionRate.perSecond() },
-      latency_ms: latencyFigures(latency),
+      rates_per_second: rates.perSecond(),
+      outbox_lag_seconds: outbox.seconds(),
+      latency_ms: startFigures(latency),
     }),
+    latencies: (query) => latencyTable(latency, query),
   };
+}
+
+function lookEachSecond(clock: Pick<Clock, 'after'>, rates: RateMeter<string>): void {
+  clock.after(1000, () => {
+    rates.look();
+    lookEachSecond(clock, rates);
+  });
+}
+
+function startFigures(latency: LatencyRecorder) {
+  const { stages } = latency.view('start');
+  return ofEachStage((stage) => figuresOf(stages[stage]));
+}
+
+/** How far the record is behind, by the oldest change that was last seen before it. */
+class OutboxLag {
+  readonly #clock: Pick<Clock, 'now'>;
+  #sinceMs: number | undefined;
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
+  }
+
+  seen(sinceMs: number | undefined): void {
+    this.#sinceMs = sinceMs;
+  }
+
+  seconds(): number {
+    return this.#sinceMs === undefined ? 0 : Math.max(0, this.#clock.now() - this.#sinceMs) / 1000;
+  }
 }
 
 /** Every count of the process, as plain numbers. */
 class SeriesTable {
   submissions = 0;
+  /** Attempts of nodes that came to an end. */
+  nodeExecutions = 0;
   reconciled = 0;
   recordsSetAside = 0;
   readonly completions = { completed: 0, failed: 0, cancelled: 0 };
@@ -128,6 +175,20 @@ class SeriesTable {
     const created = createHandlerSeries(handler);
     this.#byHandler.set(handler, created);
     return created;
+  }
+
+  /** What is shown a second too. */
+  rated() {
+    const { submissions, nodeExecutions, completions } = this;
+    const { completed, failed, cancelled } = completions;
+    return {
+      submissions,
+      completions: completed + failed + cancelled,
+      completed,
+      failed,
+      cancelled,
+      node_executions: nodeExecutions,
+    };
   }
 
   readonly scripts = new Map<string, BucketHistogram>();
@@ -227,8 +288,9 @@ function registerLatency(registry: Registry, latency: LatencyRecorder): void {
     labelNames: ['stage', 'quantile'],
     registers: [registry],
     collect() {
+      const { stages } = latency.view('start');
       for (const stage of LATENCY_STAGES) {
-        const figures = latency.figures(stage);
+        const figures = figuresOf(stages[stage]);
         gauge.set({ stage, quantile: '0.5' }, figures.p50 / 1000);
         gauge.set({ stage, quantile: '0.9' }, figures.p90 / 1000);
         gauge.set({ stage, quantile: '0.99' }, figures.p99 / 1000);
@@ -236,15 +298,6 @@ function registerLatency(registry: Registry, latency: LatencyRecorder): void {
       }
     },
   });
-}
-
-function latencyFigures(latency: LatencyRecorder): Record<LatencyStage, LatencyFigures> {
-  return {
-    submit: latency.figures('submit'),
-    queue_wait: latency.figures('queue_wait'),
-    run: latency.figures('run'),
-    trigger_to_end: latency.figures('trigger_to_end'),
-  };
 }
 
 type Labels = Readonly<Record<string, string>>;

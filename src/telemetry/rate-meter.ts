@@ -1,33 +1,37 @@
-/** Over how long a rate is averaged: what happened this long ago weighs 1/e of what happens now. */
-const HORIZON_MS = 60_000;
+/** Over how long a rate is averaged. */
+export const RATE_WINDOW_SECONDS = 10;
 
-/** Events a second, as a moving average that fades exponentially (the load average of Unix). O(1) a call. */
-export class RateMeter {
+/**
+ * The growth of counters a second, over the last ten. They are looked at once a second, so that what is counted pays nothing for it.
+ */
+export class RateMeter<Name extends string> {
+  readonly #read: () => Readonly<Record<Name, number>>;
   readonly #nowMs: () => number;
-  #updatedMs: number;
-  #weight = 0;
+  /** The oldest first. */
+  #looks: { readonly atMs: number; readonly counts: Readonly<Record<Name, number>> }[] = [];
 
-  constructor(monotonicMs: () => number) {
+  constructor(monotonicMs: () => number, read: () => Readonly<Record<Name, number>>) {
     this.#nowMs = monotonicMs;
-    this.#updatedMs = monotonicMs();
+    this.#read = read;
+    this.look();
   }
 
-  add(count: number): void {
-    this.#fade();
-    this.#weight += count;
+  /** To be called once a second. */
+  look(): void {
+    const look = { atMs: this.#nowMs(), counts: this.#read() };
+    this.#looks = [...this.#looks.slice(-RATE_WINDOW_SECONDS), look];
   }
 
   /** Rounded to two digits after the point. */
-  perSecond(): number {
-    this.#fade();
-    return Math.round((this.#weight / HORIZON_MS) * 100_000) / 100;
-  }
-
-  #fade(): void {
-    const now = this.#nowMs();
-    const elapsedMs = now - this.#updatedMs;
-    if (elapsedMs <= 0) return;
-    this.#weight *= Math.exp(-elapsedMs / HORIZON_MS);
-    this.#updatedMs = now;
+  perSecond(): Record<Name, number> {
+    const now = this.#read();
+    const first = this.#looks[0];
+    const seconds = first ? (this.#nowMs() - first.atMs) / 1000 : 0;
+    const rateOf = (name: Name): number => {
+      const growth = now[name] - (first?.counts[name] ?? 0);
+      return seconds > 0 ? Math.round((growth / seconds) * 100) / 100 : 0;
+    };
+    const names = Object.keys(now) as Name[];
+    return Object.fromEntries(names.map((name) => [name, rateOf(name)])) as Record<Name, number>;
   }
 }

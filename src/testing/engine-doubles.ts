@@ -61,6 +61,7 @@ export class RunnerDouble implements TaskRunner {
   stats(): RunnerStats {
     return {
       threads: 1,
+      capacity: this.capacity,
       running: this.running.size,
       replaced: { timeout: 0, crash: 0 },
       circuits: NO_CIRCUITS,

@@ -348,13 +348,6 @@ export interface components {
             /** @description What an acknowledgement rests on, in words. */
             readonly durability: string;
         };
-        readonly Latency: {
-            readonly count: number;
-            readonly p50: number;
-            readonly p90: number;
-            readonly p99: number;
-            readonly max: number;
-        };
         readonly Host: {
             readonly id: string;
             readonly roles: readonly string[];
@@ -392,6 +385,8 @@ export interface components {
             readonly worker_threads: {
                 readonly count: number;
                 readonly running_tasks: number;
+                /** @description Tasks that run at once at most. */
+                readonly capacity: number;
                 readonly replaced: {
                     readonly timeout: number;
                     readonly crash: number;
@@ -411,15 +406,24 @@ export interface components {
                 readonly failed: number;
                 readonly cancelled: number;
             };
+            /** @description Over the last ten seconds; completions are those of every status. */
             readonly rates_per_second: {
                 readonly submissions: number;
                 readonly completions: number;
+                readonly completed: number;
+                readonly failed: number;
+                readonly cancelled: number;
+                readonly node_executions: number;
             };
+            /** @description Age of the oldest change that this host has still to record. */
+            readonly outbox_lag_seconds: number;
             readonly latency_ms: {
                 readonly submit: components["schemas"]["Latency"];
                 readonly queue_wait: components["schemas"]["Latency"];
                 readonly run: components["schemas"]["Latency"];
                 readonly trigger_to_end: components["schemas"]["Latency"];
+                readonly store_call: components["schemas"]["Latency"];
+                readonly end_to_record: components["schemas"]["Latency"];
             };
         };
         readonly Liveness: {
@@ -429,6 +433,56 @@ export interface components {
         readonly Readiness: {
             /** @enum {string} */
             readonly status: "ready" | "not_ready";
+        };
+        /** @description In milliseconds; zeros where nothing was recorded. */
+        readonly Latency: {
+            readonly count: number;
+            readonly mean: number;
+            readonly p50: number;
+            readonly p90: number;
+            readonly p95: number;
+            readonly p99: number;
+            readonly p99_9: number;
+            readonly max: number;
+        };
+        readonly LatencyCurve: {
+            readonly count: number;
+            readonly mean: number;
+            readonly p50: number;
+            readonly p90: number;
+            readonly p95: number;
+            readonly p99: number;
+            readonly p99_9: number;
+            readonly max: number;
+            /** @description Pairs of percentile and milliseconds, both growing; empty where nothing was recorded. */
+            readonly curve: readonly (readonly [
+                number,
+                number
+            ])[];
+            /** @description HdrHistogram of microseconds: V2, compressed, base64. With `?include=histogram`. */
+            readonly histogram?: string;
+        };
+        readonly LatencyWindow: {
+            /** @description How long ago the window begins. */
+            readonly seconds: number;
+            readonly stages: {
+                readonly submit: components["schemas"]["LatencyCurve"];
+                readonly queue_wait: components["schemas"]["LatencyCurve"];
+                readonly run: components["schemas"]["LatencyCurve"];
+                readonly trigger_to_end: components["schemas"]["LatencyCurve"];
+                readonly store_call: components["schemas"]["LatencyCurve"];
+                readonly end_to_record: components["schemas"]["LatencyCurve"];
+            };
+        };
+        readonly LatencyTable: {
+            /** @constant */
+            readonly unit: "ms";
+            /** @description The one that was asked for, or all. */
+            readonly windows: {
+                readonly "1m"?: components["schemas"]["LatencyWindow"];
+                readonly "5m"?: components["schemas"]["LatencyWindow"];
+                readonly start?: components["schemas"]["LatencyWindow"];
+            };
         };
         /** @description One thing that is wrong. */
         readonly Problem: {
@@ -514,6 +568,7 @@ export type OperationId =
   | 'readDocs'
   | 'readDocsFile'
   | 'readHealth'
+  | 'readLatency'
   | 'readLiveness'
   | 'readMetrics'
   | 'readOpenApi'

@@ -157,7 +157,44 @@ export const health = record({
 export const liveness = record({ status: { const: 'alive' } });
 export const readiness = record({ status: { type: 'string', enum: ['ready', 'not_ready'] } });
 
-const latency = record({ count: COUNT, p50: AMOUNT, p90: AMOUNT, p99: AMOUNT, max: AMOUNT });
+const figures = {
+  ...{ count: COUNT, mean: AMOUNT, p50: AMOUNT, p90: AMOUNT, p95: AMOUNT, p99: AMOUNT, p99_9: AMOUNT },
+  max: AMOUNT,
+};
+const latency = record(figures, { description: 'In milliseconds; zeros where nothing was recorded.' });
+const latencyCurve = record(
+  {
+    ...figures,
+    curve: {
+      type: 'array',
+      description: 'Pairs of percentile and milliseconds, both growing; empty where nothing was recorded.',
+      items: {
+        type: 'array',
+        prefixItems: [{ type: 'number', minimum: 0, maximum: 100 }, AMOUNT],
+        items: false,
+      },
+    },
+    histogram: {
+      ...TEXT,
+      description: 'HdrHistogram of microseconds: V2, compressed, base64. With `?include=histogram`.',
+    },
+  },
+  { optional: ['histogram'] },
+);
+const STAGES = ['submit', 'queue_wait', 'run', 'trigger_to_end', 'store_call', 'end_to_record'] as const;
+const ofEachStage = (schema: JsonSchema) =>
+  record(Object.fromEntries(STAGES.map((stage) => [stage, schema])));
+const latencyWindow = record({
+  seconds: { ...AMOUNT, description: 'How long ago the window begins.' },
+  stages: ofEachStage(latencyCurve),
+});
+export const latencyTable = record({
+  unit: { const: 'ms' },
+  windows: record(
+    { '1m': latencyWindow, '5m': latencyWindow, start: latencyWindow },
+    { optional: ['1m', '5m', 'start'], description: 'The one that was asked for, or all.' },
+  ),
+});
 const host = record({
   ...{ id: TEXT, roles: { type: 'array', items: TEXT } },
   queues: { type: ['array', 'null'], items: TEXT, description: 'null: every queue.' },
@@ -172,13 +209,24 @@ export const stats = record(
     ...{ oldest_ready_seconds: AMOUNT, outbox_events: COUNT, event_streams: COUNT },
     worker_threads: record({
       ...{ count: COUNT, running_tasks: COUNT },
+      capacity: { ...COUNT, description: 'Tasks that run at once at most.' },
       replaced: record({ timeout: COUNT, crash: COUNT }),
     }),
     circuits: record({ closed: COUNT, open: COUNT, half_open: COUNT, opened: COUNT, refused: COUNT }),
     hosts: { type: 'array', items: host },
     totals: record({ submissions: COUNT, completed: COUNT, failed: COUNT, cancelled: COUNT }),
-    rates_per_second: record({ submissions: AMOUNT, completions: AMOUNT }),
-    latency_ms: record({ submit: latency, queue_wait: latency, run: latency, trigger_to_end: latency }),
+    rates_per_second: record(
+      {
+        ...{ submissions: AMOUNT, completions: AMOUNT, completed: AMOUNT, failed: AMOUNT },
+        ...{ cancelled: AMOUNT, node_executions: AMOUNT },
+      },
+      { description: 'Over the last ten seconds; completions are those of every status.' },
+    ),
+    outbox_lag_seconds: {
+      ...AMOUNT,
+      description: 'Age of the oldest change that this host has still to record.',
+    },
+    latency_ms: ofEachStage(latency),
   },
   {
     description:
@@ -245,7 +293,13 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     DeadLetterList: deadLetterList,
   },
   ...{ BulkRedriven: bulkRedriven, CircuitList: circuitList, CircuitReset: circuitReset },
-  ...{ Circuit: circuit, Health: health, Latency: latency, Host: host, Stats: stats },
+  ...{ Circuit: circuit, Health: health, Host: host, Stats: stats },
   ...{ Liveness: liveness, Readiness: readiness },
+  ...{
+    Latency: latency,
+    LatencyCurve: latencyCurve,
+    LatencyWindow: latencyWindow,
+    LatencyTable: latencyTable,
+  },
   ...{ Problem: problem, Error: error, ValidationError: validationError, RateLimitError: rateLimitError },
 };

@@ -68,6 +68,18 @@ const instant = (name: string, description: string) =>
 export const CREATED_AFTER = instant('created_after', 'ISO 8601, UTC where it names no offset; exclusive.');
 export const CREATED_BEFORE = instant('created_before', 'ISO 8601, UTC where it names no offset; exclusive.');
 
+export const WINDOW = {
+  ...{ name: 'window', in: 'query' },
+  description: 'Only this window: the last minute, the last five, or since the start of the host.',
+  schema: { type: 'string', enum: ['1m', '5m', 'start'] },
+} as const satisfies ChoiceParameter<string>;
+
+export const INCLUDE = {
+  ...{ name: 'include', in: 'query' },
+  description: '`histogram` adds the histogram of each stage, encoded, to be added to those of other hosts.',
+  schema: { type: 'string', enum: ['histogram'] },
+} as const satisfies ChoiceParameter<string>;
+
 export const IDEMPOTENCY_KEY = {
   ...{ name: 'Idempotency-Key', in: 'header' },
   description: 'The same key with the same body answers the first 201 again and runs nothing.',

@@ -3,11 +3,14 @@ import type { EventFeeds } from '../events/event-feeds.js';
 import type { HttpTelemetry } from '../http-telemetry.js';
 import {
   readHealth,
+  readLatency,
   readLiveness,
   readMetrics,
   readReadiness,
   readStats,
 } from '../openapi/operations/service.js';
+import { INCLUDE, WINDOW } from '../openapi/parameters.js';
+import { QueryReader } from '../query-reader.js';
 import { jsonReply } from '../reply.js';
 import type { Route } from '../route.js';
 import { docsRoutes } from './docs.js';
@@ -63,7 +66,12 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
           oldest_ready_seconds: store.oldestReadyMs / 1000,
           outbox_events: store.outbox,
           event_streams: feeds.streams,
-          worker_threads: { count: runner.threads, running_tasks: runner.running, replaced: runner.replaced },
+          worker_threads: {
+            count: runner.threads,
+            capacity: runner.capacity,
+            running_tasks: runner.running,
+            replaced: runner.replaced,
+          },
           circuits: runner.circuits,
           hosts: hosts.map((host) => ({
             id: host.host,
@@ -77,6 +85,16 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
           })),
           ...telemetry.summary(),
         });
+      },
+    },
+    {
+      ...readLatency,
+      handle({ request }) {
+        const query = new QueryReader(request.query);
+        const window = query.choice(WINDOW);
+        const include = query.choice(INCLUDE);
+        query.finish();
+        return jsonReply(200, telemetry.latencies({ window, include }));
       },
     },
     ...docsRoutes(version),

@@ -185,6 +185,7 @@ export class FakeEngine implements WorkflowEngine {
       },
       runner: {
         threads: 1,
+        capacity: 16,
         running: 4,
         replaced: { timeout: 0, crash: 0 },
         circuits: { closed: 0, open: 1, half_open: 0, opened: 1, refused: 0 },

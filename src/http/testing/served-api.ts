@@ -105,5 +105,6 @@ function recordingTelemetry(observed: string[]): HttpTelemetry {
     }),
     scrape: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '# no metrics\n' }),
     summary: () => ({ totals: { submissions: 1 } }),
+    latencies: (query) => ({ unit: 'ms', windows: {}, asked: query }),
   };
 }

@@ -166,7 +166,13 @@ export class SimulatedRunner implements TaskRunner {
 
   stats(): RunnerStats {
     const replaced = { timeout: 0, crash: 0 };
-    return { threads: 1, running: this.#running.size, replaced, circuits: NO_CIRCUITS };
+    return {
+      threads: 1,
+      capacity: this.#options.capacity,
+      running: this.#running.size,
+      replaced,
+      circuits: NO_CIRCUITS,
+    };
   }
 }
 

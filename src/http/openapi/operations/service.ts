@@ -1,7 +1,8 @@
 import { submissionSchema } from '../../../model/definition-schema.js';
-import { health, liveness, readiness, record, stats } from '../answers.js';
+import { health, latencyTable, liveness, readiness, record, stats } from '../answers.js';
 import type { JsonSchema } from '../json-schema.js';
 import type { Operation } from '../operation.js';
+import { INCLUDE, WINDOW } from '../parameters.js';
 
 const tag = 'Service';
 const { name, timeout_seconds, dag } = submissionSchema.properties;
@@ -55,6 +56,14 @@ export const readStats = {
   summary: 'Depths, leases, hosts, rates and latencies',
   answers: { 200: { description: 'The figures of now.', schema: stats } },
   errors: ['STORE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR'],
+} as const satisfies Operation;
+
+export const readLatency = {
+  ...{ id: 'readLatency', tag, method: 'GET', pattern: '/api/v1/admin/latency', access: 'admin' },
+  summary: 'Percentiles of what takes time',
+  description: 'Of the answering host, by window and stage, with the points of their curves.',
+  parameters: [WINDOW, INCLUDE],
+  answers: { 200: { description: 'The percentiles of now.', schema: latencyTable } },
 } as const satisfies Operation;
 
 export const readOpenApi = {

@@ -1,0 +1,152 @@
+import type {
+  LeaseRef,
+  LeaseRequest,
+  OutboxEvent,
+  RedriveCommand,
+  RestoreCommand,
+  StartCommand,
+  StoreSignal,
+  SubmitCommand,
+  TaskResult,
+} from '../model/commands.js';
+import type { ExecutionId, HostId } from '../model/ids.js';
+import type { DeadLetterQuery, StateStore, StoreReply, WatchedExecutions } from '../store/state-store.js';
+
+/** The calls by which work moves on; all of them are batches. */
+export const MEASURED_VERBS = ['submit', 'start', 'lease', 'advance'] as const;
+export type MeasuredVerb = (typeof MEASURED_VERBS)[number];
+
+export interface StoreObserver {
+  /** A call with `items` commands or results (a lease: the tasks it brought) was durable after `durationMs`. */
+  storeCall(verb: MeasuredVerb, items: number, durationMs: number): void;
+  /** Changes lie before the record, the oldest since `sinceMs` (of the epoch); undefined: none does. */
+  outboxSeen(sinceMs: number | undefined): void;
+  /** The record has taken an end that happened at `endedAt`. */
+  endRecorded(endedAt: number): void;
+}
+
+/** The hot store with an observer beside it: one look at the clock before a batch and one after it. */
+export class MeasuredStore implements StateStore {
+  readonly #store: StateStore;
+  readonly #observer: StoreObserver;
+  readonly #elapsed: () => number;
+
+  constructor(
+    store: StateStore,
+    options: { readonly observer: StoreObserver; readonly elapsed: () => number },
+  ) {
+    this.#store = store;
+    this.#observer = options.observer;
+    this.#elapsed = options.elapsed;
+  }
+
+  submit(commands: readonly SubmitCommand[], lease?: LeaseRequest) {
+    return this.#measure('submit', commands.length, this.#store.submit(commands, lease));
+  }
+  start(commands: readonly StartCommand[], lease?: LeaseRequest) {
+    return this.#measure('start', commands.length, this.#store.start(commands, lease));
+  }
+  lease(request: LeaseRequest) {
+    return this.#measure('lease', undefined, this.#store.lease(request));
+  }
+  advance(results: readonly TaskResult[], lease?: LeaseRequest) {
+    return this.#measure('advance', results.length, this.#store.advance(results, lease));
+  }
+
+  async #measure<T>(
+    verb: MeasuredVerb,
+    items: number | undefined,
+    call: Promise<StoreReply<T>>,
+  ): Promise<StoreReply<T>> {
+    const begunMs = this.#elapsed();
+    const reply = await call;
+    const size = items ?? reply.tasks.length;
+    const tell = () => this.#observer.storeCall(verb, size, this.#elapsed() - begunMs);
+    reply.durable.then(tell, () => undefined);
+    return reply;
+  }
+
+  async takeOutbox(limit: number) {
+    const events = await this.#store.takeOutbox(limit);
+    let oldest: number | undefined;
+    for (const event of events) {
+      const at = happenedAt(event);
+      if (at !== undefined && (oldest === undefined || at < oldest)) oldest = at;
+    }
+    this.#observer.outboxSeen(oldest);
+    return events;
+  }
+  async acknowledgeOutbox(events: readonly OutboxEvent[]) {
+    await this.#store.acknowledgeOutbox(events);
+    for (const { kind, snapshot } of events) {
+      if (kind === 'ended' && snapshot.finishedAt !== undefined)
+        this.#observer.endRecorded(snapshot.finishedAt);
+    }
+  }
+
+  get backlog() {
+    return this.#store.backlog;
+  }
+  heartbeat(owner: HostId, leases: readonly LeaseRef[]) {
+    return this.#store.heartbeat(owner, leases);
+  }
+  reclaim() {
+    return this.#store.reclaim();
+  }
+  promote() {
+    return this.#store.promote();
+  }
+  cancel(ids: readonly ExecutionId[]) {
+    return this.#store.cancel(ids);
+  }
+  redrive(commands: readonly RedriveCommand[]) {
+    return this.#store.redrive(commands);
+  }
+  restore(records: readonly RestoreCommand[]) {
+    return this.#store.restore(records);
+  }
+  read(ids: readonly ExecutionId[]) {
+    return this.#store.read(ids);
+  }
+  readStates(ids: readonly ExecutionId[]) {
+    return this.#store.readStates(ids);
+  }
+  listDead(query: DeadLetterQuery) {
+    return this.#store.listDead(query);
+  }
+  readDead(ids: readonly string[]) {
+    return this.#store.readDead(ids);
+  }
+  deleteDead(ids: readonly string[]) {
+    return this.#store.deleteDead(ids);
+  }
+  reconcile() {
+    return this.#store.reconcile();
+  }
+  stats() {
+    return this.#store.stats();
+  }
+  onSignals(listener: (signals: readonly StoreSignal[]) => void) {
+    this.#store.onSignals(listener);
+  }
+  watch(watched: WatchedExecutions) {
+    this.#store.watch(watched);
+  }
+  close() {
+    return this.#store.close();
+  }
+}
+
+/** When the change was made that the event tells; undefined: it does not say. */
+function happenedAt({ kind, snapshot }: OutboxEvent): number | undefined {
+  switch (kind) {
+    case 'accepted':
+      return snapshot.createdAt;
+    case 'started':
+      return snapshot.startedAt;
+    case 'ended':
+      return snapshot.finishedAt;
+    case 'redriven':
+      return undefined;
+  }
+}
