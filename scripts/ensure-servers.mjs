@@ -12,17 +12,15 @@ const SERVERS = [
 ];
 
 /**
- * The tests start a Redis and a PostgreSQL of their own: installs the programs where they are missing and apt may install them, and
- * says otherwise how it is done. SKIP_SERVER_TESTS=1 needs none.
+ * Installs the programs of Redis and PostgreSQL where they are missing and apt may install them, and says otherwise how it is done.
+ * @param {{ why: string, otherwise?: string }} options what they are needed for, and how to do without
  */
-export async function ensureServers() {
-  if (process.env.SKIP_SERVER_TESTS === '1') return;
+export async function ensureServers({ why, otherwise = '' }) {
   const missing = SERVERS.filter((server) => !server.isPresent()).map((server) => server.name);
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
     throw new PlainError(
-      `The tests need ${missing.join(', ')}. Install them (Debian, Ubuntu: apt-get install ${missing.join(' ')}), ` +
-        'or set SKIP_SERVER_TESTS=1 to leave out the tests of the distributed store.',
+      `${why} Missing: ${missing.join(', ')}. Install them (Debian, Ubuntu: apt-get install ${missing.join(' ')})${otherwise}.`,
     );
   }
   console.log(`Installing ${missing.join(', ')} …`);
@@ -44,4 +42,12 @@ function hasDebianPostgres() {
   );
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await runMain(ensureServers);
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await runMain(async () => {
+    if (process.env.SKIP_SERVER_TESTS === '1') return;
+    await ensureServers({
+      why: 'The tests start a Redis and a PostgreSQL of their own.',
+      otherwise: ', or set SKIP_SERVER_TESTS=1 to leave out the tests of the distributed store',
+    });
+  });
+}

@@ -9,15 +9,15 @@ const LOG_LINES_SHOWN = 30;
 
 /**
  * Starts the built engine in the background; resolves with what /health says once it is healthy.
- * @param {Awaited<ReturnType<import('./engine-settings.mjs').readSettings>>} settings
+ * @param {{ dataDir: string, baseUrl: string }} settings
+ * @param {Record<string, string>} [environment] settings of the engine beside those of this process
  */
-export async function startEngine(settings) {
-  const { dataDir, baseUrl } = settings;
+export async function startEngine({ dataDir, baseUrl }, environment = {}) {
   await mkdir(dataDir, { recursive: true });
   const log = await open(logFileOf(dataDir), 'a');
   const child = spawn(process.execPath, [inRoot('dist/src/main.js')], {
     cwd: ROOT,
-    env: { ...process.env, DATA_DIR: dataDir },
+    env: { ...process.env, ...environment, DATA_DIR: dataDir },
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
   });
@@ -45,7 +45,7 @@ export async function startEngine(settings) {
 
 /**
  * The running engine of this data directory once it is healthy, or undefined where none runs.
- * @param {Awaited<ReturnType<import('./engine-settings.mjs').readSettings>>} settings
+ * @param {{ dataDir: string }} settings
  */
 export async function findRunningEngine({ dataDir }) {
   const running = await findInstance(dataDir);
