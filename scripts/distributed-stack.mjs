@@ -23,7 +23,7 @@ export const settingsFileOf = (dataDir) => path.join(dataDir, 'distributed.env')
 
 /**
  * A Redis, a PostgreSQL and two hosts on them, all below `dataDir` and in the background; what runs already is left as it is.
- * @param {{ dataDir: string, port: number, environment?: Record<string, string> }} options `port`: of the first host; the second takes the next
+ * @param {{ dataDir: string, port: number, environment?: Record<string, string> }} options `port`: of the first host, the second takes the next; 0: free ones
  */
 export async function startStack({ dataDir, port, environment = {} }) {
   const [redis, postgres] = await Promise.all([
@@ -37,7 +37,12 @@ export async function startStack({ dataDir, port, environment = {} }) {
   const hosts = [];
   for (const [index, name] of HOSTS.entries()) {
     hosts.push(
-      await ensureHost({ dataDir, name, port: port + index, environment: { ...environment, ...store } }),
+      await ensureHost({
+        dataDir,
+        name,
+        port: port === 0 ? 0 : port + index,
+        environment: { ...environment, ...store },
+      }),
     );
   }
   return { redis, postgres, hosts };

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { PlainError } from './project.mjs';
+import { createCaller } from './call-engine.mjs';
 
 /**
  * Submits a payload, triggers it, waits for its end and answers its status and results, from another host if one is named.
@@ -13,24 +13,4 @@ export async function runSample({ baseUrl, readFrom = baseUrl, apiKey, payload }
   const status = await read('GET', `/api/v1/workflow/${id}?wait=30`);
   const results = await read('GET', `/api/v1/workflow/${id}/results`);
   return { status, results };
-}
-
-/** @param {{ baseUrl: string, apiKey: string | undefined }} options */
-function createCaller({ baseUrl, apiKey }) {
-  const access = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {string} [body]
-   */
-  return async (method, path, body) => {
-    const response = await fetch(baseUrl + path, {
-      method,
-      headers: { ...access, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { body }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new PlainError(`${method} ${path} answered ${response.status}: ${text}`);
-    return JSON.parse(text);
-  };
 }
