@@ -96,6 +96,12 @@ const SETTINGS = {
     'Time between the comments that keep a stream of events open.',
   ),
   MAX_EVENT_STREAMS: integer(10_000, 1, 1_000_000, 'Streams of events that this host serves at once.'),
+  MAX_CONNECTIONS: integer(
+    20_000,
+    1,
+    1_000_000,
+    'Connections open at once; further ones are closed. Where `ulimit -n` allows fewer: 512 less than that.',
+  ),
   HTTP_BACKEND: choice('auto', ['auto', 'uws', 'node'], 'HTTP server; auto: uWebSockets.js where it loads.'),
   SIMULATE_SERVICES: flag(
     false,

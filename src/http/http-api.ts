@@ -6,6 +6,7 @@ import { MillraceError } from '../model/errors.js';
 import type { SubmissionParser } from '../model/parse-submission.js';
 import type { RateStore } from '../store/rate-store.js';
 import { AccessControl, type Caller, parseApiKeys, requireScope } from './access.js';
+import { connectionCap, createFullLog, openFilesLimit } from './connection-cap.js';
 import { errorReply, presentable } from './error-reply.js';
 import { EventFeeds } from './events/event-feeds.js';
 import type { HttpReply, HttpRequest, HttpServerOptions } from './http-server.js';
@@ -45,12 +46,15 @@ export interface HttpApiOptions {
 /** The HTTP interface: all that a server needs to serve it. Throws a ConfigError where API_KEYS is wrong. */
 export function createHttpApi(options: HttpApiOptions): HttpServerOptions {
   const { config } = options;
+  const maxConnections = connectionCap(config.MAX_CONNECTIONS, openFilesLimit());
   const api = new HttpApi(options, routesOf(options));
   return {
     handler: (request) => api.handle(request),
     maxBodyBytes: (path) => api.maxBodyBytes(path),
     tooLarge: (request) => api.refuseBody(request),
     requestTimeoutMs: config.REQUEST_TIMEOUT_SECONDS * 1000,
+    maxConnections,
+    onFull: createFullLog({ ...options, maxConnections }),
   };
 }
 

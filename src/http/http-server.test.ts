@@ -39,6 +39,8 @@ async function start(
     maxBodyBytes: () => MAX_BODY_BYTES,
     tooLarge: (request) => ({ status: 413, headers: [], body: `too large for ${request.path}` }),
     requestTimeoutMs: 5000,
+    maxConnections: 1000,
+    onFull: () => undefined,
     ...options,
   });
   const port = await server.listen('127.0.0.1', 0);
@@ -204,9 +206,10 @@ for (const backend of BACKENDS) {
       const { connect } = await start(t, backend, { requestTimeoutMs: 200, handler });
       const connection = await connect();
       const reply = await connection
-        .send('POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nslow')
+        .send(post('/', 'slow', 'X-Request-Id: mine\r\n').replace('Length: 4', 'Length: 10'))
         .reply();
       assert.equal(reply.status, 408);
+      assert.equal(reply.headers.get('x-request-id'), 'mine');
       await connection.closed();
       assert.equal(calls, 0);
     });
@@ -241,6 +244,33 @@ for (const backend of BACKENDS) {
       });
       await poll('the answer to be given up', () => state.isClosed);
       await closing;
+    });
+
+    test('closes connections past the most that may be open, and takes others once some have left', async (t) => {
+      let turnedAway = 0;
+      const { port, connect } = await start(t, backend, {
+        maxConnections: 3,
+        onFull: () => (turnedAway += 1),
+      });
+      const taken = [await connect(), await connect(), await connect()];
+      for (const connection of taken) assert.equal((await connection.send(get('/')).reply()).status, 200);
+      const rest = await Promise.all(Array.from({ length: 50 }, () => RawConnection.open(port)));
+      for (const connection of rest) assert.equal(await connection.send(get('/')).closed(), '');
+      assert.equal(turnedAway, 50);
+      for (const connection of taken) assert.equal((await connection.send(get('/')).reply()).status, 200);
+      taken[0]?.destroy();
+      await poll('a place to be free', async () => {
+        const next = await RawConnection.open(port);
+        const status = await next
+          .send(get('/'))
+          .reply()
+          .then(
+            ({ status }) => status,
+            () => 0,
+          );
+        next.destroy();
+        return status === 200;
+      });
     });
 
     test('aborts the signal when the client goes away, and serves others on', async (t) => {
@@ -413,6 +443,9 @@ for (const backend of BACKENDS) {
           answer,
           name === 'a line that is no request' ? /^HTTP\/1\.1 (400|505) / : /^HTTP\/1\.1 400 /,
         );
+        // The others are answered by uWebSockets.js itself.
+        if (backend.name === 'node:http' || name === 'two lengths')
+          assert.match(answer, /\r\nX-Request-Id: [\w-]{36}\r\n/i);
       });
     }
 
@@ -432,6 +465,8 @@ for (const backend of BACKENDS) {
         maxBodyBytes: () => 1,
         tooLarge: echo,
         requestTimeoutMs: 1000,
+        maxConnections: 10,
+        onFull: () => undefined,
       });
       await assert.rejects(second.listen('127.0.0.1', port), new RegExp(String(port)));
       await second.close(0);

@@ -57,4 +57,8 @@ export interface HttpServerOptions {
   readonly tooLarge: HttpHandler;
   /** A body that does not arrive within this time is answered 408 and cut off. */
   readonly requestTimeoutMs: number;
+  /** A connection that would be one more is closed at once. */
+  readonly maxConnections: number;
+  /** Called for each that is closed so. */
+  readonly onFull: () => void;
 }

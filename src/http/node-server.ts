@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
@@ -8,6 +9,7 @@ import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink }
 import { declaredLength, hasBody } from './message-framing.js';
 import { IDLE_TIMEOUT_MS, MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
+import { requestIdOf } from './request-id.js';
 import { closePort, UnderWay } from './under-way.js';
 
 /** The port over node:http, which is there on every machine. */
@@ -22,10 +24,14 @@ export function createNodeServer(options: HttpServerOptions): HttpServer {
       requestTimeout: 0,
       connectionsCheckingInterval: IDLE_TIMEOUT_MS / 4,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // It is refused below, with an X-Request-Id.
+      requireHostHeader: false,
       noDelay: true,
     },
     (incoming, response) => new Exchange({ incoming, response, options, deadlines, state }).begin(),
   );
+  server.maxConnections = options.maxConnections;
+  server.on('drop', options.onFull);
   server.on('clientError', refuseBrokenRequest);
   const retire = (): void => {
     state.closing = true;
@@ -69,7 +75,13 @@ function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): 
   }
   const status =
     error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const head = [
+    `HTTP/1.1 ${status}`,
+    `X-Request-Id: ${randomUUID()}`,
+    'Connection: close',
+    'Content-Length: 0',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n`);
 }
 
 interface ExchangeParts {
@@ -111,6 +123,10 @@ class Exchange implements ArrivingBody {
       this.#deadlines.delete(this);
       if (!this.#response.writableFinished) this.#request.leave();
     });
+    if (this.#incoming.httpVersion === '1.1' && this.#request.header('host') === undefined) {
+      this.#refuse(400);
+      return;
+    }
     if (!hasBody(this.#request)) {
       this.#answer(this.#options.handler);
       return;
@@ -124,8 +140,13 @@ class Exchange implements ArrivingBody {
   }
 
   expire(): void {
+    this.#refuse(408);
+  }
+
+  /** A fault below HTTP's own level: no more than the status. */
+  #refuse(status: number): void {
     this.#incoming.pause();
-    this.#send({ status: 408, headers: [], body: '' }, 'close');
+    this.#send({ status, headers: [['X-Request-Id', requestIdOf(this.#request)]], body: '' }, 'close');
   }
 
   #receive(collector: BodyCollector): void {
@@ -176,8 +197,9 @@ class Exchange implements ArrivingBody {
     const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body;
     this.#response.writeHead(reply.status, this.#head(reply, connection, body.length));
     this.#response.end(body);
-    // A client that does not read its answer is cut off, as one that does not send its request is.
-    if (this.#response.writableLength > 0) this.#incoming.socket.setTimeout(IDLE_TIMEOUT_MS);
+    // A client that does not read its answer is cut off, as one that does not send its request is. The first time-out of a socket
+    // that has something to write only notes how much that is; the second one, where it is as much, counts.
+    if (this.#response.writableLength > 0) this.#incoming.socket.setTimeout(IDLE_TIMEOUT_MS / 2);
   }
 
   #head(reply: HttpReply, connection: 'keep' | 'close', length: number | undefined): string[] {

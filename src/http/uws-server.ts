@@ -6,6 +6,7 @@ import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink }
 import { declaredLength, hasBody } from './message-framing.js';
 import { MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
+import { requestIdOf } from './request-id.js';
 import { statusLine } from './status-line.js';
 import { closePort, UnderWay } from './under-way.js';
 
@@ -59,7 +60,15 @@ class UwsServer {
     this.#uws = uws;
     this.options = options;
     this.deadlines = new BodyDeadlines(options.requestTimeoutMs);
-    this.#app = uws.App().any('/*', (response, request) => new Exchange(this, response, request).begin());
+    let open = 0;
+    // biome-ignore lint/suspicious/useIterableCallbackReturn: this filter is told of connections, it filters no list
+    this.#app = uws.App().filter((response, change) => {
+      open += Number(change);
+      if (Number(change) < 0 || open <= options.maxConnections) return;
+      options.onFull();
+      response.close();
+    });
+    this.#app.any('/*', (response, request) => new Exchange(this, response, request).begin());
   }
 
   listen(host: string, port: number): Promise<number> {
@@ -115,7 +124,7 @@ class Exchange implements ArrivingBody {
     });
     // The library bounds only a head that arrives in pieces.
     if (this.#request.headBytes > MAX_HEADER_BYTES) {
-      this.#send({ status: 431, headers: [], body: '' }, 'close');
+      this.#refuse(431);
       return;
     }
     if (!hasBody(this.#request)) {
@@ -124,7 +133,7 @@ class Exchange implements ArrivingBody {
     }
     // Two lengths are a request-smuggling attempt (RFC 9112, section 6.3); the library takes the first.
     if (this.#request.repeats('content-length')) {
-      this.#send({ status: 400, headers: [], body: '' }, 'close');
+      this.#refuse(400);
       return;
     }
     const maxBytes = this.#server.options.maxBodyBytes(this.#request.path);
@@ -136,7 +145,12 @@ class Exchange implements ArrivingBody {
   }
 
   expire(): void {
-    this.#send({ status: 408, headers: [], body: '' }, 'close');
+    this.#refuse(408);
+  }
+
+  /** A fault below HTTP's own level: no more than the status. */
+  #refuse(status: number): void {
+    this.#send({ status, headers: [['X-Request-Id', requestIdOf(this.#request)]], body: '' }, 'close');
   }
 
   /** Starts the library's own clock again, which gives a silent connection ten seconds. */
