@@ -5,10 +5,11 @@ import { settingRows } from '../src/config.js';
 import { openApiDocument } from '../src/http/openapi/document.js';
 import { OPERATIONS } from '../src/http/openapi/operations.js';
 import { ERRORS } from '../src/model/errors.js';
+import { metricRows } from '../src/telemetry/metric-catalog.js';
 import { readVersion } from '../src/version.js';
 
 /**
- * Writes what is made of tables in the code: docs/errors.md, docs/settings.md, docs/openapi.json and the types of the client.
+ * Writes what is made of tables in the code: docs/errors.md, docs/settings.md, docs/metrics.md, docs/openapi.json and the types of the client.
  * With --check it writes nothing and fails where one of them is out of date.
  */
 async function main(): Promise<void> {
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
   const documents = {
     'docs/errors.md': errorsDocument(),
     'docs/settings.md': settingsDocument(),
+    'docs/metrics.md': metricsDocument(),
     'docs/openapi.json': openApi(),
     'src/client/generated/contract.ts': await clientTypes(),
   };
@@ -123,6 +125,43 @@ ${table(
     fallback === '' ? 'empty' : `\`${fallback}\``,
     meaning,
   ]),
+)}
+`;
+}
+
+function metricsDocument(): string {
+  const labelsOf = (labels: Readonly<Record<string, string>>) =>
+    Object.entries(labels).map(([name, values]) => `\`${name}\`: ${values}`);
+  return `# Metrics
+
+Made from \`src/telemetry/metric-catalog.ts\` by \`scripts/generate-docs.ts\`.
+
+\`GET /metrics\` is the Prometheus text format. Depths (\`millrace_executions\`, \`millrace_tasks\`, \`millrace_outbox_events\` and what is the oldest)
+are of the whole store, so that every host tells the same: take their maximum over the hosts. All else is of the host that is asked, and is added up. While
+the store cannot be asked, depths are absent. No label has values without bound.
+
+${table(
+  ['Name', 'Type', 'Unit', 'Labels', 'Meaning'],
+  metricRows().map(([name, { type, unit, labels, help }]) => [
+    `\`${name}\``,
+    type,
+    unit,
+    labelsOf(labels).join('; ') || 'none',
+    help,
+  ]),
+)}
+
+Beside these stand those of the process and of Node.js that prom-client collects, \`process_*\` and \`nodejs_*\`.
+
+## Be told when
+
+${table(
+  ['Metric', 'When'],
+  [
+    ...metricRows().flatMap(([name, { alert }]) => (alert ? [[`\`${name}\``, alert]] : [])),
+    ['`nodejs_eventloop_lag_p99_seconds`', 'over 0.1: the main thread has too much to do; add hosts'],
+    ['`process_resident_memory_bytes`', 'it grows without end'],
+  ],
 )}
 `;
 }

@@ -176,7 +176,7 @@ describe('metrics', () => {
 describe('bucket histogram', () => {
   test('puts a bound into its own bucket and what is longer into the next', () => {
     const histogram = new BucketHistogram();
-    for (const ms of [-5, 0, 1, 1.0001, 1e9]) histogram.observe(ms);
+    for (const ms of [-5, 0, 1, 1.0001, 1e9]) histogram.observeMs(ms);
     const samples = histogram.samples('x', { a: 'b' });
     const bucket = (le: string) => samples.find(({ labels }) => labels.le === le)?.value;
     assert.equal(bucket('0.0005'), 2);
