@@ -120,10 +120,17 @@ module.exports = {
       to: { path: '^src/(store/[^/]+/|runner/(?!task-runner\\.ts$)|http/|telemetry/|outbound/)' },
     },
     {
+      name: 'console',
+      comment: 'The pages of the console know the engine by its HTTP API alone.',
+      severity: 'error',
+      from: { path: '^console/src/' },
+      to: { path: '^(src|workers|bench|scripts|console/test)/' },
+    },
+    {
       name: 'testing-is-for-tests',
       comment: 'src/testing is imported by tests and bench only.',
       severity: 'error',
-      from: { pathNot: [TEST, '^src/testing/', '^bench/'] },
+      from: { pathNot: [TEST, '^src/testing/', '^bench/', '^console/test/'] },
       to: { path: '^src/testing/' },
     },
     {
@@ -156,7 +163,7 @@ module.exports = {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],
-      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
       mainFields: ['module', 'main', 'types'],
     },
   },

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { inRoot, run, runMain } from './project.mjs';
 
 const STAMP = 'dist/.source-sha256';
-const SOURCES = ['src', 'workers'];
+const SOURCES = ['src', 'workers', 'console'];
 const BUILD_FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** Builds dist, unless it was built from the sources as they are now. */

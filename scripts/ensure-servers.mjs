@@ -9,6 +9,7 @@ const SERVERS = [
   { name: 'redis-server', isPresent: () => isOnPath('redis-server') && isOnPath('redis-cli') },
   { name: 'postgresql', isPresent: () => isOnPath('postgres') || hasDebianPostgres() },
   { name: 'openssl', isPresent: () => isOnPath('openssl') },
+  { name: 'chromium', isPresent: () => existsSync('/usr/bin/chromium') },
 ];
 
 /**

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { inRoot, PlainError, ROOT, runMain } from './project.mjs';
 
-const DIRECTORIES = ['src', 'workers', 'bench', 'scripts'];
+const DIRECTORIES = ['src', 'workers', 'bench', 'scripts', 'console'];
 /** Files under way at a time; many of them start threads and servers of their own. */
 const CONCURRENCY = 2;
 /** Bound of one file, so that a test that hangs becomes a failure with its name. */

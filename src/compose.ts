@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Config, ConfigError } from './config.js';
+import { consoleDirectory } from './console-directory.js';
 import { createSystemClock } from './engine/clock.js';
 import { Engine } from './engine/engine.js';
 import type { Logger } from './engine/logger.js';
@@ -120,7 +121,10 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   });
   const server = await createServer(
     config,
-    createHttpApi({ engine, parser, config, telemetry: metrics, log, clock, version, rates }),
+    createHttpApi({
+      ...{ engine, parser, config, telemetry: metrics, log, clock, version, rates },
+      consoleDirectory: consoleDirectory(),
+    }),
   );
   const bound = config.HOST || '127.0.0.1';
   // Before anything runs: a start that fails for its address is to leave the tasks alone.

@@ -32,4 +32,6 @@ export const OPERATION_METHODS = {
   readOpenApi: 'openApi',
   readDocs: null,
   readDocsFile: null,
+  readConsole: null,
+  readConsoleFile: null,
 } as const satisfies Record<OperationId, keyof MillraceClient | null>;

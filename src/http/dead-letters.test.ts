@@ -46,6 +46,38 @@ for (const backend of BACKENDS) {
       assert.equal(second.json.next_cursor, null);
     });
 
+    test('lists those that a filter names, from page to page', async (t) => {
+      const api = await serveApi(t, backend);
+      const refused = { code: 'REFUSED', message: 'no', category: 'handler' } as const;
+      const other = '0189aaaa-bbbb-8ccc-8ddd-000000000009' as WorkflowId;
+      api.engine.deadLetters = [
+        deadLetter(5, { handler: 'echo' }),
+        deadLetter(4, { error: refused }),
+        deadLetter(3, { workflowId: other }),
+        deadLetter(2),
+        deadLetter(1, { failedAt: 1_600_000_000_000 }),
+      ];
+      const found = async (filter: string) => {
+        const reply = await api.call('GET', `/api/v1/admin/dlq?${filter}`);
+        assert.equal(reply.status, 200, reply.text);
+        return reply.json.entries.map((entry: { id: string }) => Number(entry.id.split(':')[0]?.slice(-12)));
+      };
+      assert.deepEqual(await found('handler=echo'), [5]);
+      assert.deepEqual(await found('error_code=REFUSED'), [4]);
+      assert.deepEqual(await found(`workflow_id=${other}`), [3]);
+      assert.deepEqual(await found('failed_after=2023-01-01'), [5, 4, 3, 2]);
+      assert.deepEqual(await found('handler=call_external_service&error_code=HTTP_STATUS'), [3, 2, 1]);
+      const { json } = await api.call('GET', '/api/v1/admin/dlq?handler=call_external_service&limit=2');
+      assert.deepEqual(
+        await found(`handler=call_external_service&limit=2&cursor=${json.next_cursor}`),
+        [2, 1],
+      );
+      const wrong = await api.call('GET', `/api/v1/admin/dlq?handler=echo&cursor=${json.next_cursor}`);
+      assertError(wrong, 422, 'VALIDATION_ERROR');
+      for (const filter of ['workflow_id=x', 'failed_after=yesterday'])
+        assertError(await api.call('GET', `/api/v1/admin/dlq?${filter}`), 422, 'VALIDATION_ERROR');
+    });
+
     test('retries one, with an edited config too, and deletes one', async (t) => {
       const api = await serveApi(t, backend);
       api.engine.deadLetters = [deadLetter(1), deadLetter(2), deadLetter(3)];

@@ -103,6 +103,7 @@ for (const backend of BACKENDS) {
         traceback_hash: null,
       };
       assert.deepEqual(reply.json.error, errorView);
+      assert.deepEqual(reply.json.params, {});
       assert.deepEqual(reply.json.nodes.f, {
         state: 'FAILED',
         attempt: 2,

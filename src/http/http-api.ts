@@ -20,6 +20,7 @@ import { type RouteMatch, Router } from './router.js';
 import { batchExecutionRoutes } from './routes/batch-executions.js';
 import { batchSubmissionRoute } from './routes/batch-submission.js';
 import { circuitRoutes } from './routes/circuits.js';
+import { consoleRoutes } from './routes/console.js';
 import { deadLetterRoutes } from './routes/dead-letters.js';
 import { eventRoutes } from './routes/events.js';
 import { executionRoutes } from './routes/executions.js';
@@ -41,6 +42,8 @@ export interface HttpApiOptions {
   readonly version: string;
   /** What clients spend at all hosts; absent where this is the only one. */
   readonly rates?: RateStore | undefined;
+  /** Of the built pages of the console. */
+  readonly consoleDirectory: string;
 }
 
 /** The HTTP interface: all that a server needs to serve it. Throws a ConfigError where API_KEYS is wrong. */
@@ -58,7 +61,8 @@ export function createHttpApi(options: HttpApiOptions): HttpServerOptions {
   };
 }
 
-function routesOf({ engine, parser, config, telemetry, log, clock, version }: HttpApiOptions): Route[] {
+function routesOf(options: HttpApiOptions): Route[] {
+  const { engine, parser, config, telemetry, log, clock, version, consoleDirectory } = options;
   const reader = createSubmissionReader(parser);
   const itemError = (thrown: unknown, call: Call) => presentable(thrown, log, call.requestId);
   const batch = { engine, maxBatchBytes: config.MAX_BATCH_BYTES, itemError };
@@ -80,6 +84,7 @@ function routesOf({ engine, parser, config, telemetry, log, clock, version }: Ht
     ...deadLetterRoutes({ engine, parser }),
     ...circuitRoutes({ engine, nowMs: clock.now }),
     ...service,
+    ...consoleRoutes(consoleDirectory),
   ];
 }
 

@@ -1,10 +1,20 @@
+import { parseWorkflowId, type WorkflowId } from '../model/ids.js';
 import { decodeCursor, type ListFilters } from './cursor.js';
-import { CURSOR, DEFAULT_PAGE_SIZE, LIMIT } from './openapi/parameters.js';
+import { CURSOR, DEFAULT_PAGE_SIZE, LIMIT, WORKFLOW_ID } from './openapi/parameters.js';
 import type { QueryReader } from './query-reader.js';
 import { requestProblem } from './request-problem.js';
 
 export function readPageSize(query: QueryReader): number {
   return query.number(LIMIT) ?? DEFAULT_PAGE_SIZE;
+}
+
+/** The `workflow_id` parameter; undefined where there is none, or where `query` has noted that it is wrong. */
+export function readWorkflowId(query: QueryReader): WorkflowId | undefined {
+  const text = query.text(WORKFLOW_ID);
+  if (text === undefined) return undefined;
+  const id = parseWorkflowId(text);
+  if (id === undefined) query.reject(WORKFLOW_ID, 'must be a UUID');
+  return id;
 }
 
 /** The id that the `cursor` parameter carries; undefined where there is none, or where `query` has noted that it is

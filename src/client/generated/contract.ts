@@ -177,6 +177,8 @@ export interface components {
             /** Format: date-time */
             readonly finished_at: string | null;
             readonly error: components["schemas"]["NodeError"] | null;
+            /** @description As the trigger gave them; with `?detail=nodes`. */
+            readonly params?: Record<string, unknown>;
             /** @description By node id; with `?detail=nodes`. */
             readonly nodes?: {
                 readonly [key: string]: components["schemas"]["NodeDetail"];
@@ -573,7 +575,9 @@ export type OperationId =
   | 'readMetrics'
   | 'readOpenApi'
   | 'readReadiness'
-  | 'readStats';
+  | 'readStats'
+  | 'readConsole'
+  | 'readConsoleFile';
 
 /** What an answer may name as its error; docs/errors.md tells what each means. */
 export type ApiErrorCode =

@@ -62,9 +62,10 @@ export const execution = record(
     ...{ execution_id: UUID, workflow_id: UUID, status: executionStatus },
     node_statuses: mapOf(nodeStatus, 'By node id.'),
     ...{ name: TEXT, ...times },
+    params: { type: 'object', description: 'As the trigger gave them; with `?detail=nodes`.' },
     nodes: mapOf(nodeDetail, 'By node id; with `?detail=nodes`.'),
   },
-  { optional: ['nodes'] },
+  { optional: ['params', 'nodes'] },
 );
 export const executionSummary = record({
   ...{ execution_id: UUID, workflow_id: UUID, name: TEXT, status: executionStatus },

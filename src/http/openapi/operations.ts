@@ -1,6 +1,7 @@
 import type { Operation } from './operation.js';
 import * as batches from './operations/batches.js';
 import * as circuits from './operations/circuits.js';
+import * as console from './operations/console.js';
 import * as deadLetters from './operations/dead-letters.js';
 import * as executions from './operations/executions.js';
 import * as service from './operations/service.js';
@@ -14,4 +15,5 @@ export const OPERATIONS: readonly Operation[] = [
   ...Object.values(deadLetters),
   ...Object.values(circuits),
   ...Object.values(serviceOperations),
+  ...Object.values(console),
 ];

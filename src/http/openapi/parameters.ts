@@ -43,7 +43,11 @@ export const WAIT = {
 } as const satisfies NumberParameter;
 
 export const DETAIL = {
-  ...{ name: 'detail', in: 'query', description: '`nodes` adds attempts, times and errors of each node.' },
+  ...{
+    name: 'detail',
+    in: 'query',
+    description: '`nodes` adds the params, and attempts, times and errors of each node.',
+  },
   schema: { type: 'string', enum: ['nodes'] },
 } as const satisfies ChoiceParameter<string>;
 
@@ -79,6 +83,18 @@ export const INCLUDE = {
   description: '`histogram` adds the histogram of each stage, encoded, to be added to those of other hosts.',
   schema: { type: 'string', enum: ['histogram'] },
 } as const satisfies ChoiceParameter<string>;
+
+export const FAILED_AFTER = instant('failed_after', 'ISO 8601, UTC where it names no offset; exclusive.');
+
+export const HANDLER = {
+  ...{ name: 'handler', in: 'query', description: 'Only nodes of this handler.' },
+  schema: { type: 'string' },
+} as const satisfies Parameter;
+
+export const ERROR_CODE = {
+  ...{ name: 'error_code', in: 'query', description: 'Only nodes that failed with this code.' },
+  schema: { type: 'string' },
+} as const satisfies Parameter;
 
 export const IDEMPOTENCY_KEY = {
   ...{ name: 'Idempotency-Key', in: 'header' },

@@ -9,7 +9,8 @@ import {
   retryDeadLetter,
   retryDeadLetters,
 } from '../openapi/operations/dead-letters.js';
-import { present, readCursor, readPageSize } from '../page-query.js';
+import { ERROR_CODE, FAILED_AFTER, HANDLER } from '../openapi/parameters.js';
+import { present, readCursor, readPageSize, readWorkflowId } from '../page-query.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
@@ -59,11 +60,16 @@ export function deadLetterRoutes({ engine, parser }: DeadLetterRoutesOptions): R
 /** One entry more than a page is asked for: whether there is it tells whether another page follows. */
 async function listDead({ request }: Call, engine: WorkflowEngine): Promise<HttpReply> {
   const query = new QueryReader(request.query);
-  const filters = {};
+  const filters = {
+    handler: query.text(HANDLER),
+    errorCode: query.text(ERROR_CODE),
+    workflowId: readWorkflowId(query),
+    failedAfter: query.instant(FAILED_AFTER),
+  };
   const limit = readPageSize(query);
   const before = readCursor(query, { name: LIST, filters, parse: (text) => text });
   query.finish();
-  const found = await engine.listDead({ ...present({ before }), limit: limit + 1 });
+  const found = await engine.listDead({ ...present({ ...filters, before }), limit: limit + 1 });
   const entries = found.slice(0, limit);
   const last = found.length > limit ? entries.at(-1) : undefined;
   return jsonReply(200, {

@@ -6,27 +6,10 @@ import type { HttpReply } from '../http-server.js';
 import { openApiDocument } from '../openapi/document.js';
 import { readDocs, readDocsFile, readOpenApi } from '../openapi/operations/service.js';
 import { OPERATIONS } from '../openapi/operations.js';
+import { PAGE_HEADERS } from '../page-headers.js';
 import { jsonTextReply } from '../reply.js';
 import type { Route } from '../route.js';
 import { shown } from './identifiers.js';
-
-/** Nothing is loaded from elsewhere, and no script or style but those files runs. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const SAFE_HEADERS: HttpReply['headers'] = [
-  ['Content-Security-Policy', CONTENT_SECURITY_POLICY],
-  ['X-Content-Type-Options', 'nosniff'],
-  ['Referrer-Policy', 'no-referrer'],
-];
 
 /** Addresses are relative, so that a proxy may serve it below a path of its own. */
 const PAGE = `<!DOCTYPE html>
@@ -91,5 +74,5 @@ function readPackageFile(name: string): Promise<Buffer> {
 
 function fileReply(type: string, body: string | Uint8Array): HttpReply {
   const caching = ['Cache-Control', 'private, max-age=3600'] as const;
-  return { status: 200, headers: [['Content-Type', type], caching, ...SAFE_HEADERS], body };
+  return { status: 200, headers: [['Content-Type', type], caching, ...PAGE_HEADERS], body };
 }

@@ -1,13 +1,13 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
-import { parseExecutionId, parseWorkflowId, type WorkflowId } from '../../model/ids.js';
+import { parseExecutionId } from '../../model/ids.js';
 import { EXECUTION_STATES } from '../../model/states.js';
 import type { ExecutionPage } from '../../store/history-store.js';
 import { encodeCursor } from '../cursor.js';
 import type { HttpReply } from '../http-server.js';
 import { listExecutions } from '../openapi/operations/executions.js';
 import { readDefinition } from '../openapi/operations/service.js';
-import { CREATED_AFTER, CREATED_BEFORE, NAME, STATUS, WORKFLOW_ID } from '../openapi/parameters.js';
-import { present, readCursor, readPageSize } from '../page-query.js';
+import { CREATED_AFTER, CREATED_BEFORE, NAME, STATUS } from '../openapi/parameters.js';
+import { present, readCursor, readPageSize, readWorkflowId } from '../page-query.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
@@ -50,14 +50,6 @@ async function listPage({ request }: Call, engine: WorkflowEngine): Promise<Http
     executions: page.executions.map(summaryView),
     next_cursor: next === undefined ? null : encodeCursor(LIST, filters, next),
   });
-}
-
-function readWorkflowId(query: QueryReader): WorkflowId | undefined {
-  const text = query.text(WORKFLOW_ID);
-  if (text === undefined) return undefined;
-  const id = parseWorkflowId(text);
-  if (id === undefined) query.reject(WORKFLOW_ID, 'must be a UUID');
-  return id;
 }
 
 /** The last row; where a page has none, the store says how far it has looked. */

@@ -133,12 +133,16 @@ export class FakeEngine implements WorkflowEngine {
     return { executions, next: matching.length > query.limit ? executions.at(-1)?.executionId : undefined };
   }
 
-  async listDead({ limit, before, handler }: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+  async listDead(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    const { limit, before, handler, workflowId, errorCode, failedAfter = Number.NEGATIVE_INFINITY } = query;
     this.#throwFault();
     const from = before === undefined ? 0 : this.deadLetters.findIndex(({ id }) => id === before) + 1;
     return this.deadLetters
       .slice(from)
       .filter((letter) => handler === undefined || letter.handler === handler)
+      .filter((letter) => workflowId === undefined || letter.workflowId === workflowId)
+      .filter((letter) => errorCode === undefined || letter.error.code === errorCode)
+      .filter((letter) => letter.failedAt > failedAfter)
       .slice(0, limit);
   }
 

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type Config, loadConfig } from '../../config.js';
 import { createSystemClock } from '../../engine/clock.js';
 import type { LogFields, Logger } from '../../engine/logger.js';
@@ -8,6 +9,9 @@ import { createHttpApi } from '../http-api.js';
 import type { HttpTelemetry } from '../http-telemetry.js';
 import type { Backend } from './backends.js';
 import { FakeEngine } from './fake-engine.js';
+
+/** Pages that stand for those of the console. */
+export const CONSOLE_DIRECTORY = fileURLToPath(new URL('./console/', import.meta.url));
 
 export interface ServedApi {
   readonly engine: FakeEngine;
@@ -54,6 +58,7 @@ export async function serveApi(
     config,
     clock,
     version: '1.2.3',
+    consoleDirectory: CONSOLE_DIRECTORY,
     log: recordingLogger(logged),
     telemetry: recordingTelemetry(observed),
   });

@@ -14,7 +14,7 @@ export function statusText({ snapshot, plan }: ExecutionView, detail: StatusDeta
   const head =
     `{"execution_id":"${snapshot.executionId}","workflow_id":"${snapshot.workflowId}",` +
     `"status":"${API_EXECUTION_STATUS[snapshot.state]}","node_statuses":${nodeStatusesText(snapshot, plan)}`;
-  const nodes = detail.nodes ? `,"nodes":${nodesText(snapshot, plan)}` : '';
+  const nodes = detail.nodes ? `,"params":${paramsText(snapshot)},"nodes":${nodesText(snapshot, plan)}` : '';
   return `${head},"name":${JSON.stringify(snapshot.name)},${timesText(snapshot)}${nodes}}`;
 }
 
@@ -27,6 +27,11 @@ export function summaryView(summary: ExecutionSummary): Readonly<Record<string, 
     status: API_EXECUTION_STATUS[summary.state],
     ...executionTimes(summary),
   };
+}
+
+/** As they were given, never parsed. */
+function paramsText({ params }: ExecutionSnapshot): string {
+  return params.length === 0 ? '{}' : Buffer.from(params).toString();
 }
 
 function timesText(snapshot: ExecutionSnapshot): string {

@@ -1,7 +1,7 @@
 import { redriveSchema } from '../../../model/definition-schema.js';
 import { bulkRedriven, deadLetterList, redriven, succeeded } from '../answers.js';
 import type { Operation } from '../operation.js';
-import { CURSOR, LIMIT } from '../parameters.js';
+import { CURSOR, ERROR_CODE, FAILED_AFTER, HANDLER, LIMIT, WORKFLOW_ID } from '../parameters.js';
 import { bulkFilterSchema } from '../requests.js';
 
 const tag = 'Dead letters';
@@ -11,7 +11,7 @@ export const listDeadLetters = {
   ...{ id: 'listDeadLetters', tag, method: 'GET', pattern: PATH },
   summary: 'List dead letters, newest first',
   access: 'admin',
-  parameters: [LIMIT, CURSOR],
+  parameters: [HANDLER, ERROR_CODE, WORKFLOW_ID, FAILED_AFTER, LIMIT, CURSOR],
   answers: { 200: { description: 'One page.', schema: deadLetterList } },
 } as const satisfies Operation;
 
