@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
-import { EngineFixture, SETUPS } from '../../testing/engine-fixture.js';
+import { after, afterEach, before, describe, type TestContext, test } from 'node:test';
+import { DistributedStore, HostProcess } from '../../testing/distributed/distributed-store.js';
+import { EngineFixture, SETUPS, type Settings } from '../../testing/engine-fixture.js';
 import { answering, HttpService } from '../../testing/http-service.js';
 import { poll } from '../../testing/poll.js';
+import { createMachine } from '../../testing/process-machine.js';
+import { serverTestsAreSkipped } from '../../testing/servers/skipped-servers.js';
 
 const CIRCUITS = '/api/v1/admin/circuits';
 const THRESHOLD = 3;
@@ -135,5 +138,68 @@ for (const setup of SETUPS.filter(({ backend }) => backend === 'uws')) {
       assert.deepEqual([letter?.retry_count, letter?.error_detail.category], [1, 'transient']);
       assert.equal(service.calls, calls);
     });
+  });
+}
+
+const STARTS: Readonly<Record<'embedded' | 'distributed', (t: TestContext) => Promise<StartHost>>> = {
+  embedded: async (t) => {
+    const { start } = await createMachine(t);
+    return async (settings) => new HostProcess(await start(settings));
+  },
+  distributed: async (t) => {
+    const store = await DistributedStore.start();
+    t.after(() => store.close());
+    return (settings) => store.addHost(settings);
+  },
+};
+type StartHost = (settings: Settings) => Promise<HostProcess>;
+
+for (const [store, prepare] of Object.entries(STARTS)) {
+  const skip = store === 'distributed' && serverTestsAreSkipped('circuits of killed hosts');
+  test(`killed while nodes wait for a circuit, they go on after it with all their attempts (${store})`, {
+    skip,
+  }, async (t) => {
+    const start = await prepare(t);
+    const service = await HttpService.start();
+    t.after(() => service.close());
+    service.answer = answering(503);
+    const settings = {
+      CIRCUIT_BREAKER_FAILURE_THRESHOLD: '1',
+      CIRCUIT_BREAKER_RESET_TIMEOUT_SECONDS: '4',
+    };
+    const call = { id: 'call', handler: 'call_external_service', config: { url: service.origin } };
+    const victim = await start(settings);
+    await victim.run([{ ...call, retry: { max_attempts: 1 } }]);
+    const nodes = [
+      { id: 'done', handler: 'echo', config: { n: 1 } },
+      { ...call, dependencies: ['done'], retry: { max_attempts: 1 } },
+      { id: 'after', handler: 'echo', dependencies: ['call'], config: { n: '{{ done.n }}' } },
+    ];
+    const waiting = await Promise.all([1, 2, 3].map(() => victim.begin(nodes)));
+    const dues = await Promise.all(
+      waiting.map((id) =>
+        poll('the node to wait for the circuit', async () => {
+          const node = (await victim.status(id)).nodes.call;
+          return node?.state === 'DELAYED' && node.failures[0]?.error.error_code === 'CIRCUIT_OPEN'
+            ? node.due_at
+            : undefined;
+        }),
+      ),
+    );
+    const { calls } = service;
+    await victim.kill();
+    service.answer = answering(200);
+    const next = await start(settings);
+    for (const [at, id] of waiting.entries()) {
+      const { status, nodes: ended } = await next.ended(id);
+      assert.equal(status, 'COMPLETED');
+      assert.equal(ended.call?.attempt, 1);
+      assert.ok(
+        (ended.call?.started_at ?? '') >= (dues[at] ?? ''),
+        `${ended.call?.started_at}, due ${dues[at]}`,
+      );
+      assert.deepEqual((await next.outputs(id)).after, { n: 1 });
+    }
+    assert.equal(service.calls, calls + waiting.length);
   });
 }
