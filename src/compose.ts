@@ -242,6 +242,13 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
       recover: config.RECOVER,
       works: config.roles.worker,
       self: () => describeHost(options),
+      onUnreadable(executionId, error) {
+        onSetAside();
+        log.error('an execution of the hot store cannot be read; it stays there, and the others go on', {
+          executionId,
+          error,
+        });
+      },
       record: {
         deadLetters: record.deadLetters,
         epoch: record.epoch,

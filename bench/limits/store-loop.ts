@@ -114,6 +114,7 @@ function openStore(connection: RedisConnection): RedisStateStore {
     ...{ fanOutChunk: 256, planCacheBytes: 64 << 20, queues: undefined },
     handlers: () => [],
     fateOf: () => 'dead',
+    onUnreadable: () => undefined,
     deadLetters: { list: async () => [], read: async () => [], remove: async () => [] },
     isShortOfMemory: () => false,
   });

@@ -134,7 +134,7 @@ export const METRICS = {
   },
   millrace_record_set_aside_total: {
     ...{ type: 'counter', unit: 'executions', labels: {} },
-    help: 'Executions that the record refused for what they hold, kept in the table set_aside; must read 0.',
+    help: 'Executions that were not recorded: refused for what they hold (table set_aside), or not to be read in Redis (the log names them); must read 0.',
     alert: 'it is not 0: look into the table set_aside',
   },
 } as const satisfies Readonly<Record<string, MetricRow>>;

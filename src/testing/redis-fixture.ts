@@ -73,6 +73,8 @@ export interface TestStoreOptions {
   readonly window?: number;
   readonly fanOutChunk?: number;
   readonly handlers?: readonly string[];
+  /** Gets the executions that make no sense. */
+  readonly unreadable?: ExecutionId[];
   /** Every owner of a lease that ran out is dead, unless this says otherwise. */
   readonly fateOf?: RedisStateStoreOptions['fateOf'];
 }
@@ -107,6 +109,7 @@ export function openTestStore(options: TestStoreOptions): TestStore {
     planCacheBytes: 1 << 20,
     queues: undefined,
     handlers: () => options.handlers ?? ['work'],
+    onUnreadable: (id) => void options.unreadable?.push(id),
     fateOf: options.fateOf ?? (() => 'dead'),
     deadLetters: record,
     isShortOfMemory: () => false,

@@ -90,6 +90,7 @@ export async function openTestHost(
     unknownHandlerGraceMs: 10_000,
     recover: 'auto',
     works: true,
+    onUnreadable: (id) => void messages.push(`${id} cannot be read`),
     self: () => ({
       ...{ roles: ['api', 'worker'], queues: undefined, handlers: ['work'] },
       ...{ threads: 1, running: 0, startedAt: 0 },

@@ -43,13 +43,14 @@ export class DeadLetters {
 
   /** Failed executions whose failure the record may not have yet. */
   async #unrecorded(): Promise<readonly HotExecution[]> {
-    const { client, reader } = this.#context;
+    const { client, reader, unreadable } = this.#context;
     const ids: ExecutionId[] = [];
     await eachPartition(client.partitions, async (partition) => {
       const members = await client.command('SMEMBERS', client.keysOf(partition).dead);
       for (const id of members as Buffer[]) ids.push(String(id) as ExecutionId);
     });
-    return (await reader.read(ids)).flatMap((hot) => (hot ? [hot] : []));
+    const found = await reader.read(ids, (id, error) => unreadable.passOver(id, error));
+    return found.flatMap((hot) => (hot ? [hot] : []));
   }
 
   async read(ids: readonly string[]): Promise<readonly (DeadLetter | undefined)[]> {

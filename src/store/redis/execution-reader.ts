@@ -14,6 +14,12 @@ import {
   type Head,
 } from './row-codec.js';
 
+/** Is told of an execution that cannot be read, and may raise the error. */
+type OnUnreadable = (executionId: ExecutionId, error: unknown) => void;
+
+const raise: OnUnreadable = (_executionId, error) => {
+  throw error;
+};
 const NO_PAYLOADS: Fields = new Map();
 /** An execution of more nodes or bytes is read in pages. */
 export const MAX_WHOLE_NODES = 400;
@@ -44,13 +50,18 @@ export class ExecutionReader {
     this.#options = options;
   }
 
-  async read(ids: readonly ExecutionId[]): Promise<readonly (HotExecution | undefined)[]> {
+  /** Where `onUnreadable` lets it be, an execution that cannot be read is left out. */
+  async read(
+    ids: readonly ExecutionId[],
+    onUnreadable = raise,
+  ): Promise<readonly (HotExecution | undefined)[]> {
     const byPartition = groupByPartition(ids);
     const found = new Map<ExecutionId, HotExecution>();
     await Promise.all(
       [...byPartition].map(async ([partition, group]) => {
         for (let at = 0; at < group.length; at += READ_PER_CALL) {
-          for (const each of await this.#readGroup(partition, group.slice(at, at + READ_PER_CALL))) {
+          const page = group.slice(at, at + READ_PER_CALL);
+          for (const each of await this.#readGroup(partition, page, onUnreadable)) {
             if (each) found.set(each.snapshot.executionId, each);
           }
         }
@@ -107,12 +118,13 @@ export class ExecutionReader {
   async #readGroup(
     partition: number,
     ids: readonly ExecutionId[],
+    onUnreadable: OnUnreadable,
   ): Promise<readonly (HotExecution | undefined)[]> {
     const { client } = this.#options;
     if (partition >= client.partitions) return [];
     const args = [MAX_WHOLE_NODES, MAX_WHOLE_BYTES, ids.length, ...ids];
     const { outcomes } = await client.call('read', partition, args, ids);
-    return this.decodeAll(partition, ids, outcomes);
+    return this.decodeAll(partition, ids, outcomes, onUnreadable);
   }
 
   /** `wholes`: of each execution what lib/reading.lua answers. Large ones are read in pages. */
@@ -120,18 +132,32 @@ export class ExecutionReader {
     partition: number,
     ids: readonly ExecutionId[],
     wholes: readonly unknown[],
+    onUnreadable = raise,
   ): Promise<readonly (HotExecution | undefined)[]> {
     const decoded: (HotExecution | undefined)[] = [];
     for (const [index, executionId] of ids.entries()) {
-      const [head, workflow, rows, payloads] = wholes[index] as [Buffer?, Buffer?, Buffer[]?, Buffer[]?];
-      const identity = { executionId, workflowId: String(workflow) as WorkflowId };
-      const execution =
-        rows && payloads && head
-          ? { ...identity, head: decodeHead(head), rows: fieldsOf(rows), payloads: fieldsOf(payloads) }
-          : head && (await this.#readInPages(partition, identity));
-      decoded.push(execution && (await this.#decode(partition, execution)));
+      try {
+        decoded.push(await this.#decodeWhole(partition, executionId, wholes[index]));
+      } catch (error) {
+        onUnreadable(executionId, error);
+        decoded.push(undefined);
+      }
     }
     return decoded;
+  }
+
+  async #decodeWhole(
+    partition: number,
+    executionId: ExecutionId,
+    whole: unknown,
+  ): Promise<HotExecution | undefined> {
+    const [head, workflow, rows, payloads] = whole as [Buffer?, Buffer?, Buffer[]?, Buffer[]?];
+    const identity = { executionId, workflowId: String(workflow) as WorkflowId };
+    const execution =
+      rows && payloads && head
+        ? { ...identity, head: decodeHead(head), rows: fieldsOf(rows), payloads: fieldsOf(payloads) }
+        : head && (await this.#readInPages(partition, identity));
+    return execution && this.#decode(partition, execution);
   }
 
   /** Not at one instant: a node may have gone on while the others were read. An ended execution does not change. */

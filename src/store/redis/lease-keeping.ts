@@ -127,7 +127,7 @@ export class LeaseKeeping {
   }
 
   async #decode(partition: number, rows: readonly unknown[]) {
-    const { hosts, plans } = this.#context;
+    const { hosts } = this.#context;
     const decoded = (rows as unknown[][]).map(([id, node, fence, deliveries, host, workflow]) => ({
       executionId: String(id) as ExecutionId,
       node: Number(node),
@@ -137,13 +137,13 @@ export class LeaseKeeping {
       workflowId: String(workflow) as WorkflowId,
     }));
     if (decoded.some((lease) => !hosts.knows(lease.hostNumber))) await hosts.refresh();
-    return Promise.all(
-      decoded.map(async (lease) => ({
-        ...lease,
-        plan: await plans.get(lease.workflowId, partition),
-        host: hosts.name(lease.hostNumber),
-      })),
+    const leases = await Promise.all(
+      decoded.map(async (lease) => {
+        const plan = await this.#context.planOf(lease.executionId, lease.workflowId, partition);
+        return plan && { ...lease, plan, host: hosts.name(lease.hostNumber) };
+      }),
     );
+    return leases.flatMap((lease) => lease ?? []);
   }
 
   /** Gives back leases of this host that it does not know, taken before that instant: their reply was lost. */

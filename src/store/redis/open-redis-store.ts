@@ -48,6 +48,8 @@ export interface RedisStoreOptions {
     message: string,
     fields?: Readonly<Record<string, unknown>>,
   ) => void;
+  /** An execution of the hot store makes no sense; once for each. */
+  readonly onUnreadable: (executionId: ExecutionId, error: unknown) => void;
   readonly onScript?: (name: string, ms: number) => void;
 }
 
@@ -165,6 +167,7 @@ class RedisHost implements OpenRedisStore {
       planCacheBytes: options.planCacheBytes,
       queues: options.self().queues,
       handlers: () => this.#handlers,
+      onUnreadable: (executionId, error) => options.onUnreadable(executionId, error),
       fateOf: (other, since) => this.registry.fateOf(other, since),
       deadLetters: record.deadLetters,
       compareRecord: () => this.#comparison.run(),

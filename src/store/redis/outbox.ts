@@ -8,6 +8,8 @@ import type { ScriptArgument } from './script-registry.js';
 import type { StoreContext } from './store-context.js';
 
 const ARCHIVER_LOCK_MS = 5000;
+/** How far behind those of now executions stand that cannot be read. */
+const ASIDE_MS = 60_000;
 /** Partitions that are asked at once. */
 const WIDTH = 8;
 /** Executions that one call reads: see bench/redis-scripts.ts. */
@@ -49,13 +51,26 @@ export class Outbox {
   }
 
   async #takeOf(partition: number, most: number): Promise<readonly OutboxEvent[]> {
-    const { client, options, reader } = this.#context;
+    const { client, options, reader, unreadable } = this.#context;
     const args = [options.host, ARCHIVER_LOCK_MS, most, MAX_WHOLE_NODES, MAX_WHOLE_BYTES];
     const { outcomes } = await client.call('outbox-take', partition, args);
     const ids = outcomes.filter((_, at) => at % 2 === 0).map((id) => String(id) as ExecutionId);
     const wholes = outcomes.filter((_, at) => at % 2 === 1);
-    const executions = await reader.decodeAll(partition, ids, wholes);
+    const aside: ExecutionId[] = [];
+    const executions = await reader.decodeAll(partition, ids, wholes, (id, error) => {
+      unreadable.passOver(id, error);
+      aside.push(id);
+    });
+    if (aside.length > 0) await this.#moveBack(partition, aside);
     return executions.flatMap((hot) => (hot ? [eventOf(hot)] : []));
+  }
+
+  /** To the end of the line, so that they are looked at again and are in nobody's way. */
+  async #moveBack(partition: number, ids: readonly ExecutionId[]): Promise<void> {
+    const { client, options } = this.#context;
+    const at = Math.round(options.clock.now()) + ASIDE_MS;
+    const places = ids.flatMap((id) => [at, id]);
+    await client.command('ZADD', client.keysOf(partition).outbox, 'XX', ...places);
   }
 
   async acknowledge(events: readonly OutboxEvent[]): Promise<void> {

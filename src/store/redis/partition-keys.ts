@@ -52,6 +52,9 @@ export class PartitionKeys {
   get meta(): string {
     return `${this.prefix}meta`;
   }
+  get outbox(): string {
+    return `${this.prefix}outbox`;
+  }
   get dead(): string {
     return `${this.prefix}dead`;
   }

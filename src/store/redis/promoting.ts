@@ -57,6 +57,7 @@ export class Promoting {
       if (nextAt >= 0) wakeUps.timerFound(partition, nextAt);
       if (due.length === 0) return now;
       const items = await this.#itemsOf(partition, due);
+      if (items.length === 0) return now;
       for (const batch of cut(items, oneFanOutAtATime)) await this.#apply(partition, batch, counts);
       if (due.length < MAX_ITEMS * DUE_FIELDS) return now;
     }
@@ -66,9 +67,10 @@ export class Promoting {
     const items: AdvanceItem[] = [];
     for (let index = 0; index < due.length; index += DUE_FIELDS) {
       const [id, node] = String(due[index]).split(' ');
-      const plan = await this.#context.plans.get(String(due[index + 2]) as WorkflowId, partition);
-      const at = Number(String(due[index + 1]));
       const executionId = id as ExecutionId;
+      const plan = await this.#context.planOf(executionId, String(due[index + 2]) as WorkflowId, partition);
+      if (!plan) continue;
+      const at = Number(String(due[index + 1]));
       items.push(this.#advancing.items.ofTimer({ executionId, plan, node: Number(node), at }));
     }
     return items;

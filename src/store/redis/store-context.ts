@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../model/clock.js';
 import type { ExecutionId, HostId, WorkflowId } from '../../model/ids.js';
+import type { Plan } from '../../model/plan.js';
 import type { DeadLetter } from '../../model/snapshot.js';
 import type { HostFate } from '../host-registry.js';
 import type { DeadLetterQuery } from '../state-store.js';
@@ -11,6 +12,7 @@ import { HotDepths } from './hot-depths.js';
 import type { PartitionClient } from './partition-client.js';
 import { PlanShelf } from './plan-shelf.js';
 import { PlanWires } from './plan-wire.js';
+import { UnreadableExecutions } from './unreadable-executions.js';
 import { WakeUps } from './wake-ups.js';
 
 /** Dead letters of the record. */
@@ -45,6 +47,8 @@ export interface RedisStateStoreOptions {
    * the task. */
   readonly fateOf: (host: string, since: number) => HostFate;
   readonly deadLetters: DeadLetterRecord;
+  /** An execution that makes no sense was passed over; once for each. */
+  readonly onUnreadable: (executionId: ExecutionId, error: unknown) => void;
   /** Brings back running executions that only the record still knows; answers how many there were. */
   readonly compareRecord?: (() => Promise<number>) | undefined;
   /** Whether Redis itself is short of memory. */
@@ -66,10 +70,13 @@ export interface StoreContext {
   readonly hosts: HostNumbers;
   readonly reader: ExecutionReader;
   readonly held: HeldLeases;
+  readonly unreadable: UnreadableExecutions;
   readonly wakeUps: WakeUps;
   readonly depths: HotDepths;
   /** Workflows of executions that this host has lately accepted and nobody has triggered yet, so that a trigger need not ask. */
   readonly accepted: LRUCache<ExecutionId, WorkflowId>;
+  /** undefined: it cannot be read, and the execution is passed over. */
+  planOf(executionId: ExecutionId, workflowId: WorkflowId, partition: number): Promise<Plan | undefined>;
   /** Resolves when replicas have what was written until now. */
   durable(): Promise<void>;
 }
@@ -79,6 +86,7 @@ export function createStoreContext(options: RedisStateStoreOptions): StoreContex
   const plans = new PlanShelf(client, options.planCacheBytes);
   const hosts = new HostNumbers(client);
   const held = new HeldLeases();
+  const unreadable = new UnreadableExecutions(options.onUnreadable);
   return {
     options,
     client,
@@ -87,9 +95,18 @@ export function createStoreContext(options: RedisStateStoreOptions): StoreContex
     hosts,
     reader: new ExecutionReader({ client, plans, hosts }),
     held,
+    unreadable,
     wakeUps: new WakeUps(client.partitions, held, () => options.clock.monotonic()),
     accepted: new LRUCache({ max: ACCEPTED_KNOWN }),
     depths: new HotDepths(client.partitions, options),
+    async planOf(executionId, workflowId, partition) {
+      try {
+        return await plans.get(workflowId, partition);
+      } catch (error) {
+        unreadable.passOver(executionId, error);
+        return undefined;
+      }
+    },
     durable() {
       const durable = options.replicated?.() ?? Promise.resolve();
       durable.catch(() => undefined);

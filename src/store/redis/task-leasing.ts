@@ -154,7 +154,8 @@ export class TaskLeasing {
       return [];
     }
     wakeUps.leasedFrom(partition, calledAt, reply.more);
-    const tasks = await Promise.all(reply.tasks.map((row) => this.#toTask(partition, row)));
+    const rows = await Promise.all(reply.tasks.map((row) => this.#toTask(partition, row)));
+    const tasks = rows.filter((task) => task !== undefined);
     for (const task of tasks) held.add(task);
     wakeUps.endedHere(partition, reply);
     return tasks;
@@ -174,12 +175,15 @@ export class TaskLeasing {
     });
   }
 
-  async #toTask(partition: number, row: readonly unknown[]): Promise<LeasedTask> {
-    const { plans, reader } = this.#context;
+  /** undefined: the plan cannot be read; the lease runs out, and is held up for as long as that is so. */
+  async #toTask(partition: number, row: readonly unknown[]): Promise<LeasedTask | undefined> {
+    const { planOf, plans, reader } = this.#context;
     const leased = decodeLeased(row);
-    const plan = await plans.get(leased.workflowId, partition);
+    const { executionId, workflowId } = leased;
+    const plan = plans.peek(workflowId) ?? (await planOf(executionId, workflowId, partition));
+    if (!plan) return undefined;
     const inputs = leased.isPaged
-      ? await reader.outputs(leased.executionId, plan.nodes[leased.node]?.inputs ?? [])
+      ? await reader.outputs(executionId, plan.nodes[leased.node]?.inputs ?? [])
       : undefined;
     return leased.toTask(plan, inputs);
   }
