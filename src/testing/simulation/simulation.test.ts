@@ -59,6 +59,20 @@ const GUARDS: readonly (readonly [guard: string, breakIt: Break, violation: RegE
     /was recorded without the lease in force/,
   ],
   [
+    'that a result counts once',
+    replacing(
+      Machine.prototype,
+      'advance',
+      (original) =>
+        function (this: Machine, result, now) {
+          const node = this.find(result.task.executionId)?.nodes[result.task.node];
+          if (node?.state === 'completed') node.state = 'running';
+          return original.call(this, result, now);
+        },
+    ),
+    /was recorded without the lease in force/,
+  ],
+  [
     'the owner and the fence of a heartbeat',
     replacing(
       Machine.prototype,
