@@ -3,10 +3,8 @@ import type { NodeError } from '../../model/errors.js';
 import type { ExecutionId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import { deliveriesExhausted } from '../../model/transitions.js';
-import type { PlanWire, PlanWires } from './plan-wire.js';
+import { type PlanWires, packForLua, type Step } from './plan-wire.js';
 import type { ScriptArgument } from './script-registry.js';
-
-const NOTHING = Buffer.alloc(0);
 
 /** A task as this store leased it: its entry can be cleared away even where the execution has gone. */
 export interface RedisTask extends LeasedTask {
@@ -19,7 +17,10 @@ export interface AdvanceItem {
   readonly executionId: ExecutionId;
   readonly plan: Plan;
   readonly node: number;
-  readonly args: readonly ScriptArgument[];
+  readonly step: Step;
+  /** What the script is told of it after id and step: op, guard, a, b, leased lane, entry. */
+  readonly terms: readonly (string | number | false)[];
+  readonly payload: string | Uint8Array | undefined;
   /** Successors that the call readies, at most. */
   readonly weight: number;
   readonly bytes: number;
@@ -35,8 +36,8 @@ interface Draft {
   readonly node: number;
   readonly op: string;
   readonly guard: number;
-  readonly a?: ScriptArgument;
-  readonly b?: ScriptArgument;
+  readonly a?: number;
+  readonly b?: number;
   readonly payload?: string | Uint8Array | undefined;
   readonly satisfies?: boolean;
   readonly timerMs?: number;
@@ -87,36 +88,36 @@ export class AdvanceItems {
     return this.#item({ executionId, plan, node, op, guard: at, satisfies: node >= 0 });
   }
 
-  #item(draft: Draft): AdvanceItem {
-    const {
-      executionId,
-      plan,
-      node,
-      op,
-      guard,
-      a = '',
-      b = '',
-      payload = NOTHING,
-      satisfies,
-      timerMs,
-    } = draft;
-    const wire: PlanWire = this.#wires.of(plan);
-    const successors = satisfies ? wire.first(node) : NOTHING;
-    const task = draft.task as Partial<RedisTask> | undefined;
+  #item({ executionId, plan, node, op, guard, a, b, payload, satisfies, timerMs, task }: Draft): AdvanceItem {
+    const wire = this.#wires.of(plan);
+    const { lane, entry } = (task ?? {}) as Partial<RedisTask>;
     return {
-      executionId,
-      plan,
-      node,
-      args: [
-        ...[executionId, node, op, guard, wire.lane(node), wire.inputs(node), a, b, payload, successors],
-        ...[task?.lane ?? '', task?.entry ?? ''],
-      ],
+      ...{ executionId, plan, node },
+      step: satisfies ? wire.step(node) : wire.place(node),
+      terms: [op, guard, a ?? false, b ?? false, lane || false, entry || false],
+      payload,
       weight: satisfies ? wire.firstSize(node) : 0,
-      bytes: payload.length + successors.length,
+      bytes: payload?.length ?? 0,
       isCut: satisfies === true && wire.isCut(node),
       timerMs,
     };
   }
+}
+
+/** The items as the script reads them: packed, each step once; then their payloads. */
+export function advanceArguments(items: readonly AdvanceItem[]): ScriptArgument[] {
+  const steps = new Map<Step, number>();
+  const payloads: ScriptArgument[] = [];
+  const rows = items.flatMap(({ executionId, step, terms, payload }) => {
+    let place = steps.get(step);
+    if (place === undefined) {
+      place = steps.size + 1;
+      steps.set(step, place);
+    }
+    if (payload !== undefined) payloads.push(payload);
+    return [executionId, place, ...terms, payload === undefined ? 0 : 1];
+  });
+  return [packForLua([[...steps.keys()], rows]), ...payloads];
 }
 
 function draftOf(

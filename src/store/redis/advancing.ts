@@ -7,7 +7,7 @@ import {
 import { partitionOf } from '../../model/ids.js';
 import { outputsTooLarge } from '../../model/transitions.js';
 import type { StoreReply } from '../state-store.js';
-import { type AdvanceItem, AdvanceItems, jsonOf } from './advance-items.js';
+import { type AdvanceItem, AdvanceItems, advanceArguments, jsonOf } from './advance-items.js';
 import type { FanOuts } from './fan-outs.js';
 import { NO_LEASE } from './lease-wire.js';
 import { partitionBatches } from './partition-batches.js';
@@ -71,11 +71,10 @@ export class Advancing {
     const args: ScriptArgument[] = [
       maxExecutionBytes,
       jsonOf(outputsTooLarge(maxExecutionBytes)),
-      items.length,
+      ...advanceArguments(items),
+      ...leasing,
     ];
-    for (const item of items) args.push(...item.args);
-    const ids = [...new Set(items.map((item) => item.executionId))];
-    const reply = await client.call('advance', partition, [...args, ...leasing], ids);
+    const reply = await client.call('advance', partition, args);
     let soonest: number | undefined;
     for (const { timerMs } of items) {
       if (timerMs !== undefined && (soonest === undefined || timerMs < soonest)) soonest = timerMs;

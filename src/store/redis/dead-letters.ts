@@ -81,7 +81,7 @@ export class DeadLetters {
     if (!hot) return (await options.deadLetters.remove([id]))[0] ?? 'not_found';
     if (!lettersOf(hot).some((letter) => letter.id === id)) return 'not_found';
     const args = [1, key.executionId, key.node];
-    const { outcomes } = await client.call('forget-letter', partition, args, [key.executionId]);
+    const { outcomes } = await client.call('forget-letter', partition, args);
     wakeUps.outboxGrew(partition);
     return Number(outcomes[0]) === 1 ? 'deleted' : 'not_found';
   }

@@ -5,6 +5,7 @@ import type { ExecutionSnapshot } from '../../model/snapshot.js';
 import type { HostNumbers } from './host-numbers.js';
 import type { PartitionClient } from './partition-client.js';
 import type { PlanShelf } from './plan-shelf.js';
+import { separateTexts } from './plan-wire.js';
 import {
   decodeExecution,
   decodeHead,
@@ -13,6 +14,9 @@ import {
   fieldsOf,
   type Head,
 } from './row-codec.js';
+
+/** As separateTexts takes it. */
+type Joined = readonly [Buffer, Buffer];
 
 /** Is told of an execution that cannot be read, and may raise the error. */
 type OnUnreadable = (executionId: ExecutionId, error: unknown) => void;
@@ -123,7 +127,7 @@ export class ExecutionReader {
     const { client } = this.#options;
     if (partition >= client.partitions) return [];
     const args = [MAX_WHOLE_NODES, MAX_WHOLE_BYTES, ids.length, ...ids];
-    const { outcomes } = await client.call('read', partition, args, ids);
+    const { outcomes } = await client.call('read', partition, args);
     return this.decodeAll(partition, ids, outcomes, onUnreadable);
   }
 
@@ -151,12 +155,17 @@ export class ExecutionReader {
     executionId: ExecutionId,
     whole: unknown,
   ): Promise<HotExecution | undefined> {
-    const [head, workflow, rows, payloads] = whole as [Buffer?, Buffer?, Buffer[]?, Buffer[]?];
+    const [workflow, joinedRows, joinedPayloads] = whole as [Buffer?, Joined?, Joined?];
     const identity = { executionId, workflowId: String(workflow) as WorkflowId };
+    const rows = joinedRows && fieldsOf(separateTexts(joinedRows));
+    const head = rows?.get('h');
     const execution =
-      rows && payloads && head
-        ? { ...identity, head: decodeHead(head), rows: fieldsOf(rows), payloads: fieldsOf(payloads) }
-        : head && (await this.#readInPages(partition, identity));
+      rows && head && joinedPayloads
+        ? {
+            ...identity,
+            ...{ head: decodeHead(head), rows, payloads: fieldsOf(separateTexts(joinedPayloads)) },
+          }
+        : workflow && (await this.#readInPages(partition, identity));
     return execution && this.#decode(partition, execution);
   }
 

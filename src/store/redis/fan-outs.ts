@@ -23,7 +23,7 @@ export class FanOuts {
     const [id, source] = member.split(' ');
     const executionId = id as ExecutionId;
     const [head] = await reader.heads([executionId]);
-    const probe = await client.call('expand', partition, [executionId, Number(source), 0, ''], [executionId]);
+    const probe = await client.call('expand', partition, [executionId, Number(source), 0, '']);
     if (!head) return;
     const plan = await plans.get(head.workflowId, partition);
     await this.#chunks(executionId, plan, Number(source), Number(probe.outcomes[0]));
@@ -36,7 +36,7 @@ export class FanOuts {
     let cursor = from;
     while (cursor >= 0) {
       const args = [executionId, source, cursor, wire.chunk(source, cursor)];
-      const reply = await client.call('expand', partition, args, [executionId]);
+      const reply = await client.call('expand', partition, args);
       wakeUps.afterCall(partition, reply);
       cursor = Number(reply.outcomes[0]);
     }

@@ -55,16 +55,11 @@ export class Installer {
     const place = this.#client.place();
     const { delayed, lanes } = await this.#stage(installation, place);
     const call = (body: string): Promise<ScriptReply> =>
-      this.#client.call(
-        'install',
-        partition,
-        [
-          ...[executionId, place, mode, expectedRevision, workflowId, body, notes ? 1 : 0],
-          ...[leaveMs ?? '', RETURN_REMEMBERED_MS],
-          ...[delayed.length, ...delayed.flat(), lanes.length, ...lanes],
-        ],
-        [executionId],
-      );
+      this.#client.call('install', partition, [
+        ...[executionId, place, mode, expectedRevision, workflowId, body, notes ? 1 : 0],
+        ...[leaveMs ?? '', RETURN_REMEMBERED_MS],
+        ...[delayed.length, ...delayed.flat(), lanes.length, ...lanes],
+      ]);
     let reply: ScriptReply;
     try {
       reply = await call('');

@@ -42,8 +42,7 @@ export class LeaseKeeping {
       batches.map(async ({ partition, items }) => {
         const args: ScriptArgument[] = [hosts.known(owner), options.leaseMs, items.length];
         for (const { item } of items) args.push(item.executionId, item.node, item.fence);
-        const ids = [...new Set(items.map(({ item }) => item.executionId))];
-        const reply = await client.call('heartbeat', partition, args, ids);
+        const reply = await client.call('heartbeat', partition, args);
         for (const [at, { index, item }] of items.entries()) {
           const outcome = HEARTBEAT_OUTCOMES[Number(reply.outcomes[at])] ?? 'lost';
           outcomes[index] = outcome;

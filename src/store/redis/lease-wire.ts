@@ -2,7 +2,7 @@ import type { LeasedTask, LeaseRequest } from '../../model/commands.js';
 import type { ExecutionId, WorkflowId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { RedisTask } from './advance-items.js';
-import { packForLua } from './plan-wire.js';
+import { packForLua, separateTexts, unpackFromLua } from './plan-wire.js';
 import type { ScriptArgument } from './script-registry.js';
 import { NODE_FLAG } from './vocabulary.js';
 
@@ -50,37 +50,57 @@ export interface LeasedRow {
   toTask(plan: Plan, pagedInputs: LeasedTask['inputs'] | undefined): RedisTask;
 }
 
-export function decodeLeased(row: readonly unknown[]): LeasedRow {
-  const [id, node, fence, attempt, deliveries, flags, queued, workflow, lane, entry, paged, payloads] =
-    row as [Buffer, ...number[]] & unknown[];
-  const [params, config, ...outputs] = payloads as unknown as (Buffer | null)[];
-  const executionId = String(id) as ExecutionId;
-  const index = Number(node);
+/** id, node, fence, attempt, deliveries, flags, queued, workflow, lane, entry, 1 where its inputs are read apart, number of payloads. */
+type PackedTask = readonly [
+  ...[
+    ExecutionId,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    WorkflowId,
+    string,
+    string,
+    number,
+    number,
+  ],
+];
+
+/** The tasks of a reply (lib/settle.lua): packed, and the payloads of all of them one after the other. */
+export function decodeLeased(leased: unknown): LeasedRow[] {
+  const [packed, joined] = leased as [] | [Buffer, [Buffer, Buffer]];
+  if (!packed || !joined) return [];
+  const payloads = separateTexts(joined);
+  let first = 0;
+  return (unpackFromLua(packed) as PackedTask[]).map((task) => {
+    first += task[11];
+    return leasedRow(task, payloads.slice(first - task[11], first));
+  });
+}
+
+/** `payloads`: params, a config in place of the plan's, outputs of the inputs; null: there is none. */
+function leasedRow(task: PackedTask, payloads: readonly (Buffer | null)[]): LeasedRow {
+  const [executionId, node, fence, attempt, deliveries, flags, queued, workflowId, lane, entry, paged] = task;
+  const [params, config, ...outputs] = payloads;
   return {
-    executionId,
-    workflowId: String(workflow) as WorkflowId,
-    node: index,
-    isPaged: Number(paged) === 1,
+    ...{ executionId, workflowId, node },
+    isPaged: paged === 1,
     toTask: (plan, pagedInputs) => ({
-      executionId,
-      plan,
-      node: index,
-      fence: Number(fence),
-      attempt: Number(attempt),
-      deliveries: Number(deliveries),
-      alone: (Number(flags) & NODE_FLAG.alone) !== 0,
-      suspect: Number(deliveries) > 0,
-      queuedAt: Number(queued),
+      ...{ executionId, plan, node, fence, attempt, deliveries },
+      alone: (flags & NODE_FLAG.alone) !== 0,
+      suspect: deliveries > 0,
+      queuedAt: queued,
       params: params ?? Buffer.from('{}'),
       inputs:
         pagedInputs ??
-        (plan.nodes[index]?.inputs ?? []).flatMap((input, at) => {
+        (plan.nodes[node]?.inputs ?? []).flatMap((input, at) => {
           const output = outputs[at];
           return output ? [{ node: input, output }] : [];
         }),
       ...(config && { configOverride: config }),
-      lane: String(lane),
-      entry: String(entry),
+      ...{ lane, entry },
     }),
   };
 }

@@ -21,7 +21,10 @@ function headerOf(source: string): string {
   return words.join(' ');
 }
 
-/** How many arguments a header names, each item once and each count of items too: "a, b; items: c, d". */
+/**
+ * How many arguments a header names, each item once and each count of items too: "a, b; items: c, d". Of "each item: c" an argument
+ * before it tells the count.
+ */
 function argumentsNamed(header: string): number {
   const plain = header.replaceAll(/\([^()]*\)/g, '');
   const list = /\bArguments(?:, after those of the script)?: ([^.]*)\./.exec(plain)?.[1];
@@ -29,7 +32,9 @@ function argumentsNamed(header: string): number {
   let named = 0;
   for (const part of list.split(';')) {
     const [, items, names = part] = /^\s*([a-z ]+): (.*)$/.exec(part) ?? [];
-    named += names.split(',').filter((name) => name.trim() !== '').length + (items === undefined ? 0 : 1);
+    named +=
+      names.split(',').filter((name) => name.trim() !== '').length +
+      (items === undefined || items.startsWith('each ') ? 0 : 1);
   }
   return named;
 }

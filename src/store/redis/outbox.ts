@@ -83,8 +83,7 @@ export class Outbox {
       batches.map(async ({ partition, items }) => {
         const args: ScriptArgument[] = [options.graceMs, options.parkAfterMs, items.length];
         for (const { item } of items) args.push(item.snapshot.executionId, item.snapshot.revision);
-        const ids = items.map(({ item }) => item.snapshot.executionId);
-        await client.call('outbox-acknowledge', partition, args, ids);
+        await client.call('outbox-acknowledge', partition, args);
       }),
     );
   }

@@ -1,4 +1,3 @@
-import type { ExecutionId } from '../../model/ids.js';
 import { PartitionKeys } from './partition-keys.js';
 import {
   type CommandCaller,
@@ -32,7 +31,8 @@ export interface ScriptReply {
   readonly outcomes: readonly unknown[];
   /** id, state, started, finished of each execution that ended, flat. */
   readonly ended: readonly unknown[];
-  readonly tasks: readonly (readonly unknown[])[];
+  /** What was leased along (lease-wire.ts). */
+  readonly leased: unknown;
   /** The lease that came along took all that it might. */
   readonly more: boolean;
   /** Some lane has more unread entries than before. */
@@ -70,27 +70,21 @@ export class PartitionClient {
     return keys;
   }
 
-  /** `ids`: the executions that the call is for. Rejects with STORE_UNAVAILABLE. */
-  async call(
-    name: ScriptName,
-    partition: number,
-    args: readonly ScriptArgument[],
-    ids: readonly ExecutionId[] = [],
-  ): Promise<ScriptReply> {
+  /** Rejects with STORE_UNAVAILABLE. */
+  async call(name: ScriptName, partition: number, args: readonly ScriptArgument[]): Promise<ScriptReply> {
     const { client, window, maxFailuresKept, caller, instant, monotonic, onScript } = this.#options;
-    const keys = this.keysOf(partition);
-    const declared = [...keys.declared, ...ids.map((id) => keys.rows(id))];
+    const { declared } = this.keysOf(partition);
     const begun = monotonic();
     try {
       const common = [instant ? instant() : '', this.epoch, window, maxFailuresKept, caller];
       const reply = (await callScript(client, name, declared, [...common, ...args])) as unknown[];
       onScript?.(name, monotonic() - begun);
-      const [outcomes, ended, tasks, more, fresh, now] = reply;
+      const [outcomes, ended, leased, more, fresh, now] = reply;
       return {
         partition,
         outcomes: outcomes as unknown[],
         ended: ended as unknown[],
-        tasks: tasks as unknown[][],
+        leased,
         more: more === 1,
         fresh: fresh === 1,
         now: Number(now),

@@ -6,7 +6,11 @@ import type { Plan } from '../../model/plan.js';
 const MAX_INLINE_INPUTS = 64;
 const BUILTIN: ReadonlySet<string> = new Set(BUILTIN_HANDLERS);
 const packr = new Packr({ useRecords: false });
-const NOTHING = Buffer.alloc(0);
+
+/** How many nodes a fan-out readies in all, then node, dependencies, lane and inputs of each of the first; false: none. */
+export type Targets = readonly (number | string)[] | false;
+/** What the scripts are told of a node with an outcome: node, lane, inputs, and what it readies. */
+export type Step = readonly [node: number, lane: string, inputs: string, targets: Targets];
 
 export function packForLua(value: unknown): Buffer {
   // The packer reuses its buffer for what is not copied out.
@@ -14,6 +18,15 @@ export function packForLua(value: unknown): Buffer {
 }
 export function unpackFromLua(bytes: Uint8Array): unknown {
   return packr.unpack(bytes);
+}
+/** Texts that a script joined (lib/partition.lua); null: there is none. They share the memory of the reply. */
+export function separateTexts([lengths, bytes]: readonly [Buffer, Buffer]): (Buffer | null)[] {
+  let at = 0;
+  return (unpackFromLua(lengths) as number[]).map((length) => {
+    if (length < 0) return null;
+    at += length;
+    return bytes.subarray(at - length, at);
+  });
 }
 
 /** Queue and handler class of a node: `queue:` for handlers that every host has, else `queue:handler`. */
@@ -32,7 +45,9 @@ export class PlanWire {
   readonly #chunk: number;
   readonly #lanes: string[];
   readonly #inputs: string[];
-  readonly #firsts = new Map<number, Buffer>();
+  readonly #firsts = new Map<number, Targets>();
+  readonly #steps = new Map<number, Step>();
+  readonly #places = new Map<number, Step>();
 
   constructor(plan: Plan, chunk: number) {
     this.#plan = plan;
@@ -66,23 +81,44 @@ export class PlanWire {
     return Math.min(this.targets(source).length, this.#chunk);
   }
 
-  first(source: number): Buffer {
-    if (this.targets(source).length === 0) return NOTHING;
-    const known = this.#firsts.get(source);
-    if (known) return known;
-    const made = this.chunk(source, 0);
-    this.#firsts.set(source, made);
-    return made;
+  /** The node, and what its end readies in one call. The same object each time, so that a call tells it once. */
+  step(node: number): Step {
+    return this.#kept(this.#steps, node, () => [node, this.lane(node), this.inputs(node), this.first(node)]);
+  }
+  /** The node alone, as `step`. -1: the execution. */
+  place(node: number): Step {
+    return this.#kept(this.#places, node, () => [node, this.lane(node), this.inputs(node), false]);
   }
 
-  /** [how many in all, then node, dependencies, lane and inputs of each]. */
-  chunk(source: number, from: number): Buffer {
-    const targets = this.targets(source);
-    const spec: unknown[] = [targets.length];
-    for (const node of targets.slice(from, from + this.#chunk)) {
-      spec.push(node, this.#plan.nodes[node]?.dependencies.length ?? 0, this.lane(node), this.inputs(node));
+  /** Targets of the first chunk. */
+  first(source: number): Targets {
+    return this.#kept(
+      this.#firsts,
+      source,
+      () => this.targets(source).length > 0 && this.#targetsFrom(source, 0),
+    );
+  }
+
+  #kept<T>(known: Map<number, T>, node: number, make: () => T): T {
+    let kept = known.get(node);
+    if (kept === undefined) {
+      kept = make();
+      known.set(node, kept);
     }
-    return packForLua(spec);
+    return kept;
+  }
+
+  chunk(source: number, from: number): Buffer {
+    return packForLua(this.#targetsFrom(source, from));
+  }
+
+  #targetsFrom(source: number, from: number): (number | string)[] {
+    const targets = this.targets(source);
+    const told: (number | string)[] = [targets.length];
+    for (const node of targets.slice(from, from + this.#chunk)) {
+      told.push(node, this.#plan.nodes[node]?.dependencies.length ?? 0, this.lane(node), this.inputs(node));
+    }
+    return told;
   }
 }
 

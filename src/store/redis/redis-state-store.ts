@@ -131,7 +131,7 @@ export class RedisStateStore implements StateStore {
     await Promise.all(
       batches.map(async ({ partition, items }) => {
         const each = items.map(({ item }) => item);
-        const reply = await client.call('cancel', partition, [each.length, ...each], each);
+        const reply = await client.call('cancel', partition, [each.length, ...each]);
         for (const [at, { index }] of items.entries()) {
           outcomes[index] = CANCEL_OUTCOMES[Number(reply.outcomes[at])] ?? 'not_found';
         }

@@ -45,7 +45,7 @@ export interface ExecutionRows {
   readonly payloads: Fields;
 }
 
-export function fieldsOf(flat: readonly Buffer[]): Fields {
+export function fieldsOf(flat: readonly (Buffer | null)[]): Fields {
   const fields = new Map<string, Buffer>();
   for (let at = 0; at + 1 < flat.length; at += 2) fields.set(String(flat[at]), flat[at + 1] as Buffer);
   return fields;

@@ -9,6 +9,7 @@ import type { Plan } from '../../model/plan.js';
 import type { StoreReply } from '../state-store.js';
 import type { FanOuts } from './fan-outs.js';
 import { partitionBatches } from './partition-batches.js';
+import { packForLua } from './plan-wire.js';
 import type { ScriptArgument } from './script-registry.js';
 import type { StoreContext } from './store-context.js';
 import type { TaskLeasing } from './task-leasing.js';
@@ -38,14 +39,13 @@ export class Starting {
       },
     });
     const tasks = await this.#leasing.along(batches, lease, async ({ partition, items }, leasing) => {
-      const args: ScriptArgument[] = [items.length];
-      for (const { item } of items) {
-        const plan = plans.get(item.executionId);
-        const roots = plan ? wires.of(plan).first(-1) : '';
-        args.push(item.executionId, item.params ? 1 : 0, item.params ?? '', plan?.timeoutMs ?? '', roots);
-      }
-      const ids = items.map(({ item }) => item.executionId);
-      const reply = await client.call('start', partition, [...args, ...leasing], ids);
+      const reply = await client.call('start', partition, [
+        ...this.#arguments(
+          items.map(({ item }) => item),
+          plans,
+        ),
+        ...leasing,
+      ]);
       for (const [at, { item, index }] of items.entries()) {
         const outcome = START_OUTCOMES[Number(reply.outcomes[at])] ?? 'not_found';
         outcomes[index] = outcome;
@@ -58,6 +58,31 @@ export class Starting {
       return reply;
     });
     return { outcomes, tasks, durable: this.#context.durable() };
+  }
+
+  /** The commands as the script reads them: packed, each definition once; then the params. */
+  #arguments(
+    commands: readonly StartCommand[],
+    plans: ReadonlyMap<ExecutionId, Plan>,
+  ): readonly ScriptArgument[] {
+    const { wires } = this.#context;
+    const definitions = new Map<Plan | undefined, number>();
+    const params: ScriptArgument[] = [];
+    const rows = commands.flatMap((command) => {
+      const plan = plans.get(command.executionId);
+      let place = definitions.get(plan);
+      if (place === undefined) {
+        place = definitions.size + 1;
+        definitions.set(plan, place);
+      }
+      if (command.params) params.push(command.params);
+      return [command.executionId, place, command.params ? 1 : 0];
+    });
+    const told = [...definitions.keys()].map((plan) => [
+      plan?.timeoutMs ?? false,
+      plan ? wires.of(plan).first(-1) : false,
+    ]);
+    return [packForLua([told, rows]), ...params];
   }
 
   /** Plans of executions that are here. */

@@ -12,6 +12,7 @@ import type { FanOuts } from './fan-outs.js';
 import { type Placed, partitionBatches } from './partition-batches.js';
 import { asksForDefinition, type ScriptReply } from './partition-client.js';
 import { definitionBody } from './plan-shelf.js';
+import { packForLua } from './plan-wire.js';
 import type { ScriptArgument } from './script-registry.js';
 import type { StoreContext } from './store-context.js';
 import type { TaskLeasing } from './task-leasing.js';
@@ -74,16 +75,14 @@ export class Submitting {
     const { client } = this.#context;
     const plans = [...new Map(items.map(({ item }) => [item.plan.workflowId, item.plan])).values()];
     for (const plan of plans) this.#context.plans.keep(plan);
+    const packed = this.#pack(items, plans);
+    const params = items.map(({ item }) => item.params);
     const send = (definitions: 'new' | 'all'): Promise<ScriptReply> => {
-      const args: ScriptArgument[] = [plans.length];
-      for (const plan of plans) {
+      const bodies = plans.map((plan) => {
         const isKnown = definitions === 'new' && this.#definitionsSent.has(`${partition} ${plan.workflowId}`);
-        args.push(plan.workflowId, isKnown ? '' : definitionBody(plan));
-      }
-      args.push(items.length);
-      for (const { item } of items) args.push(...this.#arguments(item, plans));
-      const ids = items.map(({ item }) => item.executionId);
-      return client.call('submit', partition, [...args, ...leasing], ids);
+        return isKnown ? '' : definitionBody(plan);
+      });
+      return client.call('submit', partition, [packed, ...bodies, ...params, ...leasing]);
     };
     let reply: ScriptReply;
     try {
@@ -97,15 +96,20 @@ export class Submitting {
     return reply;
   }
 
-  #arguments(command: SubmitCommand, plans: readonly Plan[]): ScriptArgument[] {
-    const { executionId, plan, params, trigger, idempotency } = command;
-    const place = plans.findIndex((each) => each.workflowId === plan.workflowId) + 1;
-    return [
-      ...[executionId, place, plan.nodes.length, trigger ? 1 : 0, plan.timeoutMs ?? ''],
-      ...[timeOfExecutionId(executionId), params],
-      ...[idempotency ? hashOf(idempotency.key) : '', idempotency?.bodyHash ?? '', idempotency?.ttlMs ?? ''],
-      trigger ? this.#context.wires.of(plan).first(-1) : '',
-    ];
+  #pack(items: readonly Placed<SubmitCommand>[], plans: readonly Plan[]): Buffer {
+    const { wires } = this.#context;
+    const places = new Map(plans.map((plan, at) => [plan.workflowId, at + 1]));
+    const definitions = plans.map((plan) => [
+      ...[plan.workflowId, plan.nodes.length, plan.timeoutMs ?? false],
+      wires.of(plan).first(-1),
+    ]);
+    const rows = items.flatMap(({ item: { executionId, plan, trigger, idempotency } }) => [
+      ...[executionId, places.get(plan.workflowId), trigger ? 1 : 0, timeOfExecutionId(executionId)],
+      ...(idempotency
+        ? [hashOf(idempotency.key), idempotency.bodyHash, idempotency.ttlMs]
+        : [false, false, false]),
+    ]);
+    return packForLua([definitions, rows]);
   }
 
   /** The store was emptied: every definition goes along again. */

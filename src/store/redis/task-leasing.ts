@@ -1,5 +1,5 @@
 import type { LeasedTask, LeaseRequest } from '../../model/commands.js';
-import { decodeLeased, leaseArguments, NO_LEASE } from './lease-wire.js';
+import { decodeLeased, type LeasedRow, leaseArguments, NO_LEASE } from './lease-wire.js';
 import { MAX_CALL_BYTES } from './partition-batches.js';
 import type { ScriptReply } from './partition-client.js';
 import type { ScriptArgument } from './script-registry.js';
@@ -154,7 +154,7 @@ export class TaskLeasing {
       return [];
     }
     wakeUps.leasedFrom(partition, calledAt, reply.more);
-    const rows = await Promise.all(reply.tasks.map((row) => this.#toTask(partition, row)));
+    const rows = await Promise.all(decodeLeased(reply.leased).map((row) => this.#toTask(partition, row)));
     const tasks = rows.filter((task) => task !== undefined);
     for (const task of tasks) held.add(task);
     wakeUps.endedHere(partition, reply);
@@ -176,9 +176,8 @@ export class TaskLeasing {
   }
 
   /** undefined: the plan cannot be read; the lease runs out, and is held up for as long as that is so. */
-  async #toTask(partition: number, row: readonly unknown[]): Promise<LeasedTask | undefined> {
+  async #toTask(partition: number, leased: LeasedRow): Promise<LeasedTask | undefined> {
     const { planOf, plans, reader } = this.#context;
-    const leased = decodeLeased(row);
     const { executionId, workflowId } = leased;
     const plan = plans.peek(workflowId) ?? (await planOf(executionId, workflowId, partition));
     if (!plan) return undefined;

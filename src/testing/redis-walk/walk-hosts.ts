@@ -116,9 +116,6 @@ export function leasedIn(
   planOf: (id: ExecutionId) => Plan,
 ): readonly LeasedTask[] {
   return applied.flatMap(({ reply }) =>
-    (reply[2] as unknown[][]).map((row) => {
-      const leased = decodeLeased(row);
-      return leased.toTask(planOf(leased.executionId), undefined);
-    }),
+    decodeLeased(reply[2]).map((leased) => leased.toTask(planOf(leased.executionId), undefined)),
   );
 }

@@ -17,10 +17,11 @@ if not present then
 end
 present = tonumber(present)
 if packed == '' or present ~= cursor then return settle({ present }) end
-local spec = cmsgpack.unpack(packed)
-for at = 2, #spec, 4 do arrive(e, spec[at], spec[at + 1], spec[at + 2], spec[at + 3]) end
-local reached = cursor + (#spec - 1) / 4
-if reached >= spec[1] then
+local targets = cmsgpack.unpack(packed)
+load(id, nil, targets)
+for at = 2, #targets, 4 do arrive(e, targets[at], targets[at + 1], targets[at + 2], targets[at + 3]) end
+local reached = cursor + (#targets - 1) / 4
+if reached >= targets[1] then
   redis.call('HDEL', e.x, 'f' .. source)
   redis.call('ZREM', FANOUTS, member)
   e.fans = e.fans - 1

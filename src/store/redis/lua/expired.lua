@@ -24,7 +24,7 @@ local function look(lane, entry)
   local index = tonumber(string.match(row[2][4], '^(%d+)'))
   local e = load(id, index)
   local node = e and e.state == EXECUTION.running and load_node(e, index)
-  if not node or node.state ~= NODE_STATE.running or node.entry_ms .. '-' .. node.entry_seq ~= entry then
+  if not node or node.state ~= NODE_STATE.running or entry_of(node) ~= entry then
     drop_entry(lane, entry)
     return
   end

@@ -17,7 +17,7 @@ for item = 1, number_argument() do
       outcomes[item] = HEARTBEAT.lost
     else
       node.till = now + lease_ms
-      touch_node(e, index)
+      touch_node(e, node)
       outcomes[item] = HEARTBEAT.kept
     end
   end

@@ -5,22 +5,22 @@ local function make_ready(e, index, node, lane, inputs)
   if node.queued ~= 0 and node.first == 0 then node.first = node.queued end
   node.queued = now
   if node.attempt == 0 then node.attempt = 1 end
-  touch_node(e, index)
+  touch_node(e, node)
   enqueue(e, index, node, lane, inputs)
 end
 
--- Lease over, whatever becomes of the node.
-local function release(e, index, node, lane)
+-- Lease over, whatever becomes of the node. `entry`: of the lease, where the caller knows it.
+local function release(e, node, lane, entry)
   e.leased = e.leased - 1
   counts.leased = counts.leased - 1
-  drop_entry(rank_of(node.deliveries) .. ':' .. lane, node.entry_ms .. '-' .. node.entry_seq)
+  drop_entry(full_lane(node, lane), entry or entry_of(node))
   node.till = 0
-  touch_node(e, index)
+  touch_node(e, node)
 end
 
 local function arm_deadline(e, timeout_ms)
-  if timeout_ms == '' then return end
-  e.deadline = now + tonumber(timeout_ms)
+  if not timeout_ms then return end
+  e.deadline = now + timeout_ms
   redis.call('ZADD', TIMERS, e.deadline, e.id .. ' -1')
 end
 
@@ -47,19 +47,18 @@ end
 
 -- One more dependency of a node is satisfied.
 local function arrive(e, index, dependencies, lane, inputs)
-  if dependencies > 1 and redis.call('HINCRBY', e.x, 'a' .. index, 1) < dependencies then return end
   local node = load_node(e, index)
+  if dependencies > 1 and count_arrival(e, index, node) < dependencies then return end
   if node.state == NODE_STATE.pending then make_ready(e, index, node, lane, inputs) end
 end
 
--- `packed`: how many nodes in all, then node, dependencies, lane, inputs of each of the first ones (all, or one chunk).
+-- `targets`: how many nodes in all, then node, dependencies, lane, inputs of each of the first ones (all, or one chunk); false: none.
 -- What is left is gone on with by `expand`, from the cursor. O(nodes of the chunk).
-local function fan_out(e, source, packed)
-  if packed == '' then return end
-  local spec = cmsgpack.unpack(packed)
-  for at = 2, #spec, 4 do arrive(e, spec[at], spec[at + 1], spec[at + 2], spec[at + 3]) end
-  local done = (#spec - 1) / 4
-  if done >= spec[1] then return end
+local function fan_out(e, source, targets)
+  if not targets then return end
+  for at = 2, #targets, 4 do arrive(e, targets[at], targets[at + 1], targets[at + 2], targets[at + 3]) end
+  local done = (#targets - 1) / 4
+  if done >= targets[1] then return end
   redis.call('HSET', e.x, 'f' .. source, done)
   redis.call('ZADD', FANOUTS, now, e.id .. ' ' .. source)
   e.fans = e.fans + 1
@@ -78,14 +77,14 @@ local function start(e, timeout_ms, roots)
   fan_out(e, -1, roots)
 end
 
-local function satisfy(e, index, node, state, successors)
+local function satisfy(e, index, node, state, targets)
   node.state = state
   node.flags = clear_flag(node.flags, NODE_FLAG.sleeping)
   node.due = 0
   node.finished = now
-  touch_node(e, index)
+  touch_node(e, node)
   e.unsatisfied = e.unsatisfied - 1
-  fan_out(e, index, successors)
+  fan_out(e, index, targets)
   if e.unsatisfied == 0 then finish(e, EXECUTION.completed) end
 end
 
@@ -94,7 +93,7 @@ local function fail(e, index, node, fault)
   node.flags = clear_flag(node.flags, NODE_FLAG.sleeping)
   node.due = 0
   node.finished = now
-  touch_node(e, index)
+  touch_node(e, node)
   redis.call('HSET', e.y, 'e' .. index, fault)
   redis.call('HSET', e.x, 'd', index)
   finish(e, EXECUTION.failed)
@@ -105,7 +104,7 @@ local function delay(e, index, node, due)
   node.due = due
   e.delayed = e.delayed + 1
   counts.delayed = counts.delayed + 1
-  touch_node(e, index)
+  touch_node(e, node)
   redis.call('ZADD', TIMERS, due, e.id .. ' ' .. index)
 end
 
@@ -142,7 +141,7 @@ local function keep_output(e, index, node, output, max_bytes, too_large)
   end
   e.bytes = bytes
   counts.bytes = counts.bytes + #output
-  redis.call('HSET', e.y, 'o' .. index, output)
+  redis.call('HSET', e.y, field_of(output_fields, 'o', index), output)
   return true
 end
 

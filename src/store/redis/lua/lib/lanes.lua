@@ -4,14 +4,33 @@
 --   stream  entries {e = execution, t = "node fence inputs"}; its group's pending list holds the leases
 local GROUP = 'hosts'
 local known_lanes = {}
+local lane_keys, free_lanes = {}, {}
 
 local function lane_key(lane)
-  return PREFIX .. 's:' .. lane
+  local key = lane_keys[lane]
+  if not key then
+    key = PREFIX .. 's:' .. lane
+    lane_keys[lane] = key
+  end
+  return key
 end
 
-local function rank_of(deliveries)
-  if deliveries < QUARANTINE_DELIVERIES then return 0 end
-  return deliveries - QUARANTINE_DELIVERIES + 1
+-- The lane of a node by its queue and handler class: the free one, or that of its rank.
+local function full_lane(node, lane)
+  if node.deliveries >= QUARANTINE_DELIVERIES then
+    return (node.deliveries - QUARANTINE_DELIVERIES + 1) .. ':' .. lane
+  end
+  local full = free_lanes[lane]
+  if not full then
+    full = '0:' .. lane
+    free_lanes[lane] = full
+  end
+  return full
+end
+
+-- The name of the stream entry by which a running node is leased.
+local function entry_of(node)
+  return node.entry_ms .. '-' .. node.entry_seq
 end
 
 -- O(1).
@@ -45,7 +64,7 @@ end
 -- lane. `l<lane>` counts both; an execution that cannot exceed its share is not counted. Of a redriven execution, entries that
 -- nobody has read since it failed stand in the lane beside its share.
 local function enqueue(e, index, node, lane, inputs)
-  local full = rank_of(node.deliveries) .. ':' .. lane
+  local full = full_lane(node, lane)
   local entry = index .. ' ' .. node.fence .. ' ' .. inputs
   e.ready = e.ready + 1
   counts.ready = counts.ready + 1

@@ -4,7 +4,8 @@
 -- take, what the host takes at all, and the user's handlers that it runs.
 local function input_fields(index, inputs, e, page_bytes)
   local fields = { 'p', 'c' .. index }
-  local paged = inputs == '*' or (inputs ~= '' and e.bytes > page_bytes)
+  if inputs == '' then return fields, false end
+  local paged = inputs == '*' or e.bytes > page_bytes
   if not paged then
     for input in string.gmatch(inputs, '%d+') do fields[#fields + 1] = 'o' .. input end
   end
@@ -32,14 +33,18 @@ local function hand_out(lane, entry, id, text, host_number, lease_ms, page_bytes
   e.leased = e.leased + 1
   counts.ready = counts.ready - 1
   counts.leased = counts.leased + 1
-  touch_node(e, index)
+  touch_node(e, node)
   refill(e, lane)
   local fields, paged = input_fields(index, inputs, e, page_bytes)
   local payloads = redis.call('HMGET', e.y, unpack(fields))
-  local bytes = 200
-  for _, payload in ipairs(payloads) do bytes = bytes + (payload and #payload or 0) end
+  local bytes, last = 200, #task_payloads
+  for at = 1, #payloads do
+    local payload = payloads[at]
+    if payload then bytes = bytes + #payload end
+    task_payloads[last + at] = payload
+  end
   tasks[#tasks + 1] = { id, index, node.fence, node.attempt, node.deliveries, node.flags, node.queued, e.workflow, lane, entry,
-    paged and 1 or 0, payloads }
+    paged and 1 or 0, #payloads }
   return bytes
 end
 

@@ -31,6 +31,18 @@ local function number_argument()
   return tonumber(argument())
 end
 
+-- Texts as one: their lengths, packed (-1: there is none), and all of them one after the other. An answer of many texts costs several
+-- times that. O(texts).
+local function joined(texts)
+  local lengths = {}
+  for at = 1, #texts do
+    local text = texts[at]
+    lengths[at] = text and #text or -1
+    texts[at] = text or ''
+  end
+  return { cmsgpack.pack(lengths), table.concat(texts) }
+end
+
 -- What fragments have to do before the rows are written.
 local at_end = {}
 -- Changes of the counters in META, written once at the end of a call.
@@ -39,6 +51,6 @@ local counts = { pending = 0, running = 0, ready = 0, leased = 0, delayed = 0, b
 local lane_changes = {}
 -- id, state, started, finished of each execution that ended in this call, flat.
 local ended = {}
--- What was leased along, and whether there may be more of it.
-local tasks = {}
+-- What was leased along, each with how many of the payloads are its own, and whether there may be more of it.
+local tasks, task_payloads = {}, {}
 local more = 0

@@ -17,5 +17,6 @@ local function settle(outcomes)
   if #woken > 0 or #ended > 0 then
     redis.call('PUBLISH', CHANNEL, cmsgpack.pack({ CALLER, PREFIX, woken, ended }))
   end
-  return { outcomes, ended, tasks, more, fresh, now }
+  local leased = #tasks > 0 and { cmsgpack.pack(tasks), joined(task_payloads) } or {}
+  return { outcomes, ended, leased, more, fresh, now }
 end
