@@ -21,6 +21,8 @@ export interface EngineProcessOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Default 30 s. */
   readonly readyTimeoutMs?: number;
+  /** Where the program lies, if it is not this checkout. */
+  readonly checkout?: string;
   /** Arguments of Node.js itself. */
   readonly nodeArguments?: readonly string[];
 }
@@ -53,8 +55,10 @@ export interface EngineProcess {
 /** Resolves once the engine is ready; rejects, with the end of its output, where it exits first or takes too long. */
 export async function startEngineProcess(options: EngineProcessOptions): Promise<EngineProcess> {
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'millrace-')));
-  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), ...entryArguments(options.from)], {
-    cwd: ROOT,
+  const checkout = options.checkout ?? ROOT;
+  const entry = entryArguments(options.from, checkout);
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), ...entry], {
+    cwd: checkout,
     env: {
       ...environmentWithoutSettings(),
       PORT: '0',
@@ -91,9 +95,9 @@ export async function startEngineProcess(options: EngineProcessOptions): Promise
   };
 }
 
-function entryArguments(from: 'dist' | 'source'): string[] {
-  if (from === 'source') return ['--import', 'tsx', path.join(ROOT, 'src/main.ts')];
-  const entry = path.join(ROOT, 'dist/src/main.js');
+function entryArguments(from: 'dist' | 'source', checkout: string): string[] {
+  if (from === 'source') return ['--import', 'tsx', path.join(checkout, 'src/main.ts')];
+  const entry = path.join(checkout, 'dist/src/main.js');
   if (!existsSync(entry)) throw new Error(`${entry} is missing: run npm run build first`);
   return [entry];
 }

@@ -118,9 +118,13 @@ export class DistributedStore {
     return this.#settings;
   }
 
-  /** Another host; `settings` go before those of all. */
-  async addHost(settings: Settings = {}): Promise<HostProcess> {
-    const engine = await startEngineProcess({ from: 'source', settings: { ...this.#settings, ...settings } });
+  /** Another host; `settings` go before those of all. `checkout`: of another version. */
+  async addHost(settings: Settings = {}, checkout?: string): Promise<HostProcess> {
+    const engine = await startEngineProcess({
+      from: 'source',
+      settings: { ...this.#settings, ...settings },
+      ...(checkout !== undefined && { checkout }),
+    });
     const host = new HostProcess(engine);
     this.#hosts.push(host);
     return host;
