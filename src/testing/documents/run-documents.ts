@@ -105,12 +105,11 @@ function endGroup(pid: number | undefined): void {
   }
 }
 
-// The packages that all copies share have to be those of the lockfile, so that no script in a copy replaces them.
-const installed = spawnSync(process.execPath, ['scripts/ensure-installed.mjs'], {
-  cwd: CHECKOUT,
-  stdio: 'inherit',
-});
-if (installed.status !== 0) process.exit(1);
+// What all copies share has to be as the lockfile and the sources say, so that no script in a copy makes it anew.
+for (const script of ['scripts/ensure-installed.mjs', 'scripts/ensure-built.mjs']) {
+  const { status } = spawnSync(process.execPath, [script], { cwd: CHECKOUT, stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
 
 let failed = 0;
 for (const document of documents) {
