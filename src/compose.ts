@@ -16,6 +16,7 @@ import { compilePlan } from './model/compile-plan.js';
 import { MillraceError } from './model/errors.js';
 import type { HostId, WorkflowId } from './model/ids.js';
 import { createSubmissionParser } from './model/parse-submission.js';
+import type { HandlerLogLine } from './runner/frames/thread-protocol.js';
 import { createPiscinaRunner } from './runner/piscina-runner.js';
 import type { TaskRunner } from './runner/task-runner.js';
 import { HandlersBroken } from './runner/thread-crew.js';
@@ -29,6 +30,8 @@ import { openPostgresHistory } from './store/postgres/postgres-history-store.js'
 import type { RateStore } from './store/rate-store.js';
 import { type OpenRedisStore, openRedisStore } from './store/redis/open-redis-store.js';
 import type { StateStore } from './store/state-store.js';
+import { BoundedLog } from './telemetry/bounded-logger.js';
+import { FailureLog } from './telemetry/failure-log.js';
 import { createLogger } from './telemetry/log.js';
 import { MeasuredStore } from './telemetry/measured-store.js';
 import { createMetrics } from './telemetry/metrics.js';
@@ -64,9 +67,9 @@ export async function compose(config: Config, version: string): Promise<Millrace
 
 async function build(config: Config, version: string, closers: Closer[]): Promise<Millrace> {
   const clock = createSystemClock();
-  const log = createLogger({ level: config.LOG_LEVEL });
+  const { log, handlerLog, bounded } = createLogs(config, clock);
   const host = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}` as HostId;
-  const runner = createRunner(config, log);
+  const runner = createRunner(config, handlerLog);
   closers.push(() => runner.close());
   await runner.start().catch(explainBrokenHandlers);
   // Metrics ask the engine for its depths, and the engine tells the metrics what it does.
@@ -74,6 +77,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     knowsHandler: (handler) => runner.handlers.has(handler),
     stats: () => engine.stats(),
     clock,
+    suppressedLines: () => bounded.reduce((sum, each) => sum + each.suppressed, 0),
     processMetrics: true,
   });
   const open = config.isDistributed ? openDistributed : openEmbedded;
@@ -91,7 +95,11 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
     catalog: () => runner.handlers,
   });
-  const store = new MeasuredStore(unmeasured, { observer: metrics, elapsed: () => clock.monotonic() });
+  const store = new MeasuredStore(unmeasured, {
+    observer: metrics,
+    failures: new FailureLog(log),
+    elapsed: () => clock.monotonic(),
+  });
   const engine: Engine = new Engine({
     ...stores,
     store,
@@ -135,7 +143,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     address,
     description: `Millrace ${version} is ready at ${address} (${place}; ${stores.durability}; HTTP by ${server.backend})`,
     log,
-    stop: () => stop({ config, clock, engine, server, log, closers }),
+    stop: () => stop({ config, clock, engine, server, log, bounded, closers }),
   };
 }
 
@@ -352,7 +360,29 @@ function createRunner(config: Config, log: Logger): TaskRunner {
       resetTimeoutMs: config.CIRCUIT_BREAKER_RESET_TIMEOUT_SECONDS * 1000,
       halfOpenMaxCalls: config.CIRCUIT_BREAKER_HALF_OPEN_MAX_CALLS,
     },
-    onLog: ({ level, message, ...fields }) => log[level](message, fields),
+    onLog: (line) => writeHandlerLine(log, line),
+  });
+}
+
+interface Logs {
+  readonly log: Logger;
+  readonly handlerLog: Logger;
+  readonly bounded: readonly BoundedLog[];
+}
+
+/** Handlers write what they like and as often: they have a bound of their own, for all of their messages together. */
+function createLogs(config: Config, clock: Clock): Logs {
+  const target = createLogger({ level: config.LOG_LEVEL });
+  const own = new BoundedLog(target, { clock, burst: config.LOG_BURST });
+  const handlers = new BoundedLog(target, { clock, burst: config.LOG_HANDLER_BURST });
+  return { log: own.logger(), handlerLog: handlers.logger('lines of handlers'), bounded: [own, handlers] };
+}
+
+function writeHandlerLine(log: Logger, line: HandlerLogLine): void {
+  const { level, message, fields, executionId, nodeId, handler, attempt } = line;
+  log[level](message, {
+    ...(fields && { fields }),
+    ...(executionId !== undefined && { execution_id: executionId, node_id: nodeId, handler, attempt }),
   });
 }
 
@@ -386,10 +416,11 @@ interface Running {
   readonly engine: Engine;
   readonly server: HttpServer;
   readonly log: Logger;
+  readonly bounded: readonly BoundedLog[];
   readonly closers: Closer[];
 }
 
-async function stop({ config, clock, engine, server, log, closers }: Running): Promise<void> {
+async function stop({ config, clock, engine, server, log, bounded, closers }: Running): Promise<void> {
   log.info('stopping: finishing what runs', { drain_ms: config.DRAIN_MS });
   engine.refuse();
   server.retire();
@@ -399,5 +430,6 @@ async function stop({ config, clock, engine, server, log, closers }: Running): P
   await noticed;
   await server.close(config.CLOSE_GRACE_MS);
   for (const close of closers.reverse()) await close();
+  for (const each of bounded) each.flush();
   log.info('stopped');
 }

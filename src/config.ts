@@ -129,6 +129,18 @@ const SETTINGS = {
     ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
     'Least level that is logged.',
   ),
+  LOG_BURST: integer(
+    20,
+    0,
+    1_000_000,
+    'Lines of one message within ten seconds; those after them are counted. 0: all are written.',
+  ),
+  LOG_HANDLER_BURST: integer(
+    1000,
+    0,
+    1_000_000,
+    'Lines of handlers, of one level, within ten seconds; those after them are counted. 0: all are written.',
+  ),
   REDIS_URL: text(
     '',
     'Redis of the distributed store: redis://user:password@host:port/db, rediss:// for TLS (?ca=FILE), ?cluster=true or several, comma-separated, for a cluster.',

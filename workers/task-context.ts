@@ -64,7 +64,8 @@ export class TaskContext implements HandlerContext<unknown> {
 
   get log(): HandlerLogger {
     const { nodeId, handler } = this.#program.source;
-    this.#log ??= createTaskLogger(this.#logPort, { executionId: this.#order.executionId, nodeId, handler });
+    const { executionId, attempt } = this.#order;
+    this.#log ??= createTaskLogger(this.#logPort, { executionId, nodeId, handler, attempt });
     return this.#log;
   }
 

@@ -7,7 +7,12 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A logger whose lines name the task. */
 export function createTaskLogger(
   port: LogPort,
-  task: { readonly executionId: string; readonly nodeId: string; readonly handler: string },
+  task: {
+    readonly executionId: string;
+    readonly nodeId: string;
+    readonly handler: string;
+    readonly attempt: number;
+  },
 ): HandlerLogger {
   const write = (level: LogLevel, message: string, fields: Fields | undefined) => {
     port.write({ level, message: String(message), ...(fields !== undefined && { fields }), ...task });

@@ -103,6 +103,8 @@ class HttpApi {
   readonly #limiter: RateLimiter | undefined;
   readonly #clock: Clock;
   readonly #log: Logger;
+  /** Whether each request is logged: nothing is made for a line that nobody writes. */
+  readonly #logsRequests: boolean;
   readonly #defaultMaxBodyBytes: number;
 
   constructor(options: HttpApiOptions, routes: readonly Route[]) {
@@ -116,6 +118,7 @@ class HttpApi {
     this.#limiter = config.RATE_LIMIT_ENABLED ? createRateLimiter(options) : undefined;
     this.#clock = clock;
     this.#log = log;
+    this.#logsRequests = config.LOG_LEVEL === 'debug' || config.LOG_LEVEL === 'trace';
     this.#defaultMaxBodyBytes = config.MAX_BODY_BYTES;
   }
 
@@ -156,8 +159,27 @@ class HttpApi {
     }
     const recorder = match.kind === 'found' ? this.#recorders.get(match.route) : undefined;
     if (match.kind === 'found' && match.route.cost !== undefined) call.tellRate();
-    (recorder ?? this.#unmatched).observe(this.#clock.monotonic() - startedMs, reply.status);
+    const tookMs = this.#clock.monotonic() - startedMs;
+    (recorder ?? this.#unmatched).observe(tookMs, reply.status);
+    if (this.#logsRequests) this.#logRequest(request, { call, status: reply.status, tookMs });
     return withHeaders(reply, call.headers());
+  }
+
+  #logRequest(
+    { method, path, remoteAddress }: HttpRequest,
+    { call, status, tookMs }: { readonly call: OpenCall; readonly status: number; readonly tookMs: number },
+  ): void {
+    const { requestId, client } = call;
+    this.#log.debug('request', {
+      ...{
+        request_id: requestId,
+        method,
+        path: shown(path),
+        status,
+        took_ms: Math.round(tookMs * 1000) / 1000,
+      },
+      ...{ client, remote_address: remoteAddress },
+    });
   }
 
   /** Who has no key learns nothing, not even which paths there are. */

@@ -111,7 +111,7 @@ const STATS: EngineStats = {
 async function scrape(): Promise<string> {
   const metrics = createMetrics({
     ...{ knowsHandler: (name) => name === 'echo', stats: async () => STATS },
-    ...{ clock: new SimulatedClock(), processMetrics: true },
+    ...{ suppressedLines: () => 0, clock: new SimulatedClock(), processMetrics: true },
   });
   metrics.submitted(1, 2);
   metrics.ended('failed', 30);

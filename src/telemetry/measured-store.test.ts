@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { OutboxEvent } from '../model/commands.js';
 import type { StateStore, StoreReply } from '../store/state-store.js';
-import { MeasuredStore, type StoreObserver } from './measured-store.js';
+import { type FailureObserver, MeasuredStore, type StoreObserver } from './measured-store.js';
 
 function fixture(parts: Partial<StateStore>) {
   const told: string[] = [];
@@ -12,7 +12,11 @@ function fixture(parts: Partial<StateStore>) {
     endRecorded: (endedAt) => void told.push(`recorded ${endedAt}`),
   };
   const time = { ms: 100 };
-  const store = new MeasuredStore(parts as StateStore, { observer, elapsed: () => time.ms });
+  const failures: FailureObserver = {
+    advanced: (results) => void told.push(`advanced ${results.length}`),
+    reclaimed: (count, dead) => void told.push(`reclaimed ${count} ${dead}`),
+  };
+  const store = new MeasuredStore(parts as StateStore, { observer, failures, elapsed: () => time.ms });
   return { store, told, time };
 }
 
@@ -28,11 +32,11 @@ describe('measured store', () => {
     const reply = { outcomes: ['a', 'b'], tasks: [], durable } as unknown as StoreReply<never>;
     const { store, told, time } = fixture({ advance: async () => reply });
     assert.equal(await store.advance([{}, {}] as never), reply);
-    assert.deepEqual(told, []);
+    assert.deepEqual(told, ['advanced 2']);
     time.ms += 7;
     sync();
     await durable;
-    assert.deepEqual(told, ['advance 2 7']);
+    assert.deepEqual(told, ['advanced 2', 'advance 2 7']);
   });
 
   test('counts the tasks of a lease, and tells nothing of a call that fails or is not kept', async () => {

@@ -16,6 +16,17 @@ import type { DeadLetterQuery, StateStore, StoreReply, WatchedExecutions } from 
 export const MEASURED_VERBS = ['submit', 'start', 'lease', 'advance'] as const;
 export type MeasuredVerb = (typeof MEASURED_VERBS)[number];
 
+export interface FailureObserver {
+  advanced(results: readonly TaskResult[]): void;
+  reclaimed(reclaimed: number, exhausted: number): void;
+}
+
+export interface MeasuredStoreOptions {
+  readonly observer: StoreObserver;
+  readonly failures: FailureObserver;
+  readonly elapsed: () => number;
+}
+
 export interface StoreObserver {
   /** A call with `items` commands or results (a lease: the tasks it brought) was durable after `durationMs`. */
   storeCall(verb: MeasuredVerb, items: number, durationMs: number): void;
@@ -29,14 +40,13 @@ export interface StoreObserver {
 export class MeasuredStore implements StateStore {
   readonly #store: StateStore;
   readonly #observer: StoreObserver;
+  readonly #failures: FailureObserver;
   readonly #elapsed: () => number;
 
-  constructor(
-    store: StateStore,
-    options: { readonly observer: StoreObserver; readonly elapsed: () => number },
-  ) {
+  constructor(store: StateStore, options: MeasuredStoreOptions) {
     this.#store = store;
     this.#observer = options.observer;
+    this.#failures = options.failures;
     this.#elapsed = options.elapsed;
   }
 
@@ -50,7 +60,12 @@ export class MeasuredStore implements StateStore {
     return this.#measure('lease', undefined, this.#store.lease(request));
   }
   advance(results: readonly TaskResult[], lease?: LeaseRequest) {
-    return this.#measure('advance', results.length, this.#store.advance(results, lease));
+    const call = this.#measure('advance', results.length, this.#store.advance(results, lease));
+    call.then(
+      () => this.#failures.advanced(results),
+      () => undefined,
+    );
+    return call;
   }
 
   async #measure<T>(
@@ -90,8 +105,10 @@ export class MeasuredStore implements StateStore {
   heartbeat(owner: HostId, leases: readonly LeaseRef[]) {
     return this.#store.heartbeat(owner, leases);
   }
-  reclaim() {
-    return this.#store.reclaim();
+  async reclaim() {
+    const reply = await this.#store.reclaim();
+    this.#failures.reclaimed(reply.reclaimed, reply.exhausted);
+    return reply;
   }
   promote() {
     return this.#store.promote();

@@ -127,6 +127,10 @@ export const METRICS = {
     ...{ type: 'histogram', unit: 'seconds', labels: { script: 'files of src/store/redis/lua' } },
     help: 'Calls of the scripts of the distributed store, from sending to the reply.',
   },
+  millrace_log_lines_suppressed_total: {
+    ...{ type: 'counter', unit: 'lines', labels: {} },
+    help: 'Lines of the log that were counted instead of written: LOG_BURST, LOG_HANDLER_BURST.',
+  },
   millrace_reconciler_repairs_total: {
     ...{ type: 'counter', unit: 'executions', labels: {} },
     help: 'Executions that nothing would have woken; must read 0.',

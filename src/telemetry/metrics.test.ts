@@ -28,7 +28,13 @@ const STATS: EngineStats = {
 
 function metricsOf(stats: () => Promise<EngineStats> = async () => STATS) {
   const knowsHandler = (handler: string) => ['echo', 'input', 'delay'].includes(handler);
-  return createMetrics({ knowsHandler, stats, clock: new SimulatedClock(), processMetrics: false });
+  return createMetrics({
+    knowsHandler,
+    stats,
+    suppressedLines: () => 0,
+    clock: new SimulatedClock(),
+    processMetrics: false,
+  });
 }
 
 /** The value of one line of the Prometheus text. */
@@ -141,7 +147,13 @@ describe('metrics', () => {
   test('tells what happens a second, and how far the record is behind', () => {
     const clock = new SimulatedClock();
     const knowsHandler = () => true;
-    const metrics = createMetrics({ knowsHandler, stats: async () => STATS, clock, processMetrics: false });
+    const metrics = createMetrics({
+      knowsHandler,
+      stats: async () => STATS,
+      suppressedLines: () => 0,
+      clock,
+      processMetrics: false,
+    });
     for (let second = 0; second < 20; second += 1) {
       metrics.submitted(4, 1);
       metrics.ended('completed', 1);
@@ -166,7 +178,12 @@ describe('metrics', () => {
   });
 
   test('collects the figures of the process where it is asked to', async () => {
-    const options = { knowsHandler: () => true, stats: async () => STATS, clock: new SimulatedClock() };
+    const options = {
+      knowsHandler: () => true,
+      stats: async () => STATS,
+      suppressedLines: () => 0,
+      clock: new SimulatedClock(),
+    };
     const { text } = await createMetrics({ ...options, processMetrics: true }).scrape();
     assert.ok((sampleOf(text, 'process_resident_memory_bytes') ?? 0) > 0);
     assert.ok(text.includes('nodejs_eventloop_lag_p99_seconds'));

@@ -17,6 +17,8 @@ export interface MetricsOptions {
   readonly knowsHandler: (handler: string) => boolean;
   /** Depths, leases and threads, asked for on each scrape; a rejection leaves their gauges out of it. */
   readonly stats: () => Promise<EngineStats>;
+  /** Lines that the log did not write. */
+  readonly suppressedLines: () => number;
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   /** Whether the figures of the process and of Node.js are collected too. */
   readonly processMetrics: boolean;
@@ -56,6 +58,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const gauges = new StatsGauges(exposition);
   exposeSeries(exposition, series);
   exposeLatency(exposition, latency);
+  exposition.values('millrace_log_lines_suppressed_total', () => [[{}, options.suppressedLines()]]);
   exposition.values('millrace_outbox_lag_seconds', () => [[{}, outbox.seconds()]]);
   if (options.processMetrics) {
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_LAG_RESOLUTION_MS });

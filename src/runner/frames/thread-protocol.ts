@@ -44,6 +44,7 @@ export interface HandlerLogLine {
   readonly executionId?: string;
   readonly nodeId?: string;
   readonly handler?: string;
+  readonly attempt?: number;
 }
 
 /** What a thread posts besides the bytes of result frames. */
