@@ -5,7 +5,8 @@ import type { Plan } from '../../model/plan.js';
 /** Inputs past this number are read in pages, not with the lease. */
 const MAX_INLINE_INPUTS = 64;
 const BUILTIN: ReadonlySet<string> = new Set(BUILTIN_HANDLERS);
-const packr = new Packr({ useRecords: false });
+/** Instants come as 64-bit integers, and are far below 2^53. */
+const packr = new Packr({ useRecords: false, int64AsType: 'number' });
 
 /** How many nodes a fan-out readies in all, then node, dependencies, lane and inputs of each of the first; false: none. */
 export type Targets = readonly (number | string)[] | false;
