@@ -38,7 +38,7 @@ if (!serverTestsAreSkipped('tests of the console in a browser')) {
       await page.getByLabel('Params, as a JSON object').fill('{"colour": "green"}');
       await page.getByRole('dialog').getByRole('button', { name: 'Trigger' }).click();
       await status(console, 'Running');
-      await page.getByText('Waits for 1 nodes').waitFor();
+      await page.getByText('Waits for 1 node').waitFor();
       await engine.journal.openGate('live');
       await status(console, 'Completed');
       await page.locator('.progress-counts', { hasText: '2 completed' }).waitFor();

@@ -109,12 +109,25 @@ export interface DeadLetterPage {
   readonly next_cursor: string | null;
 }
 
+/** Times in milliseconds. */
 export interface LatencyFigures {
   readonly count: number;
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
+  readonly p99_9: number;
   readonly max: number;
+  /** Percentiles and what they are, both growing. */
+  readonly curve: readonly (readonly [percentile: number, ms: number])[];
+}
+
+export const LATENCY_WINDOWS = ['1m', '5m', 'start'] as const;
+export type LatencyWindow = (typeof LATENCY_WINDOWS)[number];
+
+export interface Latencies {
+  readonly windows: Readonly<
+    Partial<Record<LatencyWindow, { readonly stages: Readonly<Record<string, LatencyFigures>> }>>
+  >;
 }
 
 export interface HostView {
@@ -137,8 +150,6 @@ export interface Stats {
   readonly event_streams: number;
   readonly hosts: readonly HostView[];
   readonly totals: Readonly<Record<'submissions' | 'completed' | 'failed' | 'cancelled', number>>;
-  readonly rates_per_second: { readonly submissions: number; readonly completions: number };
-  readonly latency_ms: Readonly<Record<string, LatencyFigures>>;
 }
 
 export interface Circuit {

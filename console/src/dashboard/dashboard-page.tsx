@@ -1,14 +1,14 @@
 import { useState } from 'preact/hooks';
 import { call } from '../api/call.js';
 import { messageOf } from '../api/fault.js';
-import type { Stats } from '../api/types.js';
+import type { Latencies, Stats } from '../api/types.js';
 import { usePoll } from '../parts/poll.js';
 import { Fault, Loading } from '../parts/states-of-page.tsx';
 import { durationText } from '../parts/time.tsx';
 import { Circuits } from './circuits.tsx';
 import { keepSample, keptSamples, ratesOf, type Sample } from './history.js';
 import { Hosts } from './hosts.tsx';
-import { LatencyTable } from './latency-table.tsx';
+import { LatencyPanel } from './latency-panel.tsx';
 import { Plot } from './plot.tsx';
 
 const SAMPLE_MS = 2000;
@@ -18,8 +18,11 @@ export function DashboardPage() {
   const [fault, setFault] = useState<string>();
   const sample = async (signal: AbortSignal) => {
     try {
-      const stats = await call<Stats>('GET', 'api/v1/admin/stats', { signal });
-      setSamples(keepSample({ at: Date.now(), stats }));
+      const [stats, { windows }] = await Promise.all([
+        call<Stats>('GET', 'api/v1/admin/stats', { signal }),
+        call<Latencies>('GET', 'api/v1/admin/latency?window=1m', { signal }),
+      ]);
+      setSamples(keepSample({ at: Date.now(), stats, latencies: windows['1m']?.stages ?? {} }));
       setFault(undefined);
     } catch (error) {
       if (!signal.aborted) setFault(messageOf(error));
@@ -38,7 +41,7 @@ export function DashboardPage() {
         <>
           <Tiles stats={stats} />
           <Plots samples={samples} />
-          <LatencyTable latencies={stats.latency_ms} />
+          <LatencyPanel />
           <Hosts hosts={stats.hosts} />
           <Circuits />
         </>
@@ -76,7 +79,7 @@ function Plots({ samples }: { readonly samples: readonly Sample[] }) {
   const times = samples.map(({ at }) => at);
   const of = (value: (stats: Stats) => number) => samples.map(({ stats }) => value(stats));
   const latency = (name: string, figure: 'p50' | 'p99') =>
-    of((stats) => stats.latency_ms[name]?.[figure] ?? 0);
+    samples.map(({ latencies }) => latencies[name]?.[figure] ?? 0);
   return (
     <div class="plots">
       <Plot
@@ -90,7 +93,7 @@ function Plots({ samples }: { readonly samples: readonly Sample[] }) {
         ]}
       />
       <Plot
-        title="Trigger to end"
+        title="Trigger to end, over a minute"
         times={times}
         format={durationText}
         series={[

@@ -1,13 +1,15 @@
-import type { Stats } from '../api/types.js';
+import type { LatencyFigures, Stats } from '../api/types.js';
 
 /** The figures of one moment. */
 export interface Sample {
   readonly at: number;
   readonly stats: Stats;
+  /** Of the last minute, by stage. */
+  readonly latencies: Readonly<Record<string, LatencyFigures>>;
 }
 
 /** Five minutes. */
-export const MAX_SAMPLES = 150;
+const MAX_SAMPLES = 150;
 let samples: readonly Sample[] = [];
 
 /** Kept while the page is open, so that who looks elsewhere and comes back finds the plots as they were. */

@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks';
-import { MAX_SAMPLES } from './history.js';
 import { plotLine, roundScale } from './plot-scale.js';
 
 export interface Series {
@@ -18,24 +17,24 @@ interface PlotProps {
 
 const WIDTH = 360;
 const HEIGHT = 120;
-const SIZE = { slots: MAX_SAMPLES, width: WIDTH, height: HEIGHT };
+/** What a plot has room for at first; then it takes in more, up to all that is kept. */
+const LEAST_SLOTS = 45;
 /** Above the highest value. */
 const HEADROOM = 1.08;
-
-function xOf(slot: number): number {
-  return (slot / (MAX_SAMPLES - 1)) * WIDTH;
-}
 
 /** Lines over time. The newest values stand beside the names; what the pointer is over stands there instead. */
 export function Plot({ title, series, times, format }: PlotProps) {
   const [hovered, setHovered] = useState<number>();
   const last = times.length - 1;
-  const first = MAX_SAMPLES - times.length;
+  const slots = Math.max(LEAST_SLOTS, times.length);
+  const size = { slots, width: WIDTH, height: HEIGHT };
+  const first = slots - times.length;
+  const xOf = (slot: number) => (slot / (slots - 1)) * WIDTH;
   const shown = hovered === undefined ? last : Math.min(hovered, last);
   const top = roundScale(HEADROOM * Math.max(0, ...series.flatMap(({ values }) => values)));
   const hover = (event: PointerEvent) => {
     const box = (event.currentTarget as SVGElement).getBoundingClientRect();
-    const slot = Math.round(((event.clientX - box.left) / box.width) * (MAX_SAMPLES - 1));
+    const slot = Math.round(((event.clientX - box.left) / box.width) * (slots - 1));
     setHovered(Math.max(0, slot - first));
   };
   const told = series.map(({ words, values }) => `${words} ${format(values[shown] ?? 0)}`).join(', ');
@@ -56,9 +55,9 @@ export function Plot({ title, series, times, format }: PlotProps) {
         {series.map(({ words, style, values }) => (
           <g key={words} class={`plot-series plot-${style}`}>
             {style === 1 && (
-              <path class="plot-area" d={`${plotLine(values, top, SIZE)}V${HEIGHT}H${xOf(first)}Z`} />
+              <path class="plot-area" d={`${plotLine(values, top, size)}V${HEIGHT}H${xOf(first)}Z`} />
             )}
-            <path class="plot-line" d={plotLine(values, top, SIZE)} />
+            <path class="plot-line" d={plotLine(values, top, size)} />
           </g>
         ))}
         {hovered !== undefined && last > 0 && (

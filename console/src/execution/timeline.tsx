@@ -10,6 +10,7 @@ import { type Bar, barsOf, tickStepMs } from './timeline-bars.js';
 
 const ROW_PX = 32;
 const TICKS = 6;
+const LAST_TICK = 0.93;
 
 /** What ran when, one row a node, in the order in which they became ready. */
 export function Timeline({ execution, selected, onSelect, now }: NodesViewProps) {
@@ -89,7 +90,8 @@ function Legend() {
 function Axis({ lengthMs }: { readonly lengthMs: number }) {
   const step = tickStepMs(lengthMs, TICKS);
   const ticks = [];
-  for (let at = 0; at <= lengthMs; at += step) {
+  // The words of one at the very end would not fit.
+  for (let at = 0; at <= lengthMs * LAST_TICK; at += step) {
     ticks.push(
       <span key={at} class="tick" style={{ left: `${(at / lengthMs) * 100}%` }}>
         {durationText(at)}

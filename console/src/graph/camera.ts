@@ -20,6 +20,9 @@ export interface Size {
 const MIN_SCALE = 0.005;
 const MAX_SCALE = 3;
 const MARGIN_PX = 32;
+/** From farther off, what is looked for is brought as near as this. */
+const LEAST_READABLE_SCALE = 0.5;
+const REVEALED_SCALE = 0.85;
 
 /** All of `content`, and no larger than it is drawn. */
 export function fitted(content: Size, screen: Size): Camera {
@@ -52,9 +55,9 @@ export function zoomed(camera: Camera, factor: number, x: number, y: number): Ca
   return { scale, x: x - (x - camera.x) * real, y: y - (y - camera.y) * real };
 }
 
-/** Moved just so far that `box` is seen. */
+/** Moved just so far that `box` is seen, and near enough to read it. */
 export function revealing(camera: Camera, box: Box, screen: Size): Camera {
-  const scale = Math.max(camera.scale, 0.5);
+  const scale = camera.scale < LEAST_READABLE_SCALE ? REVEALED_SCALE : camera.scale;
   const next = scale === camera.scale ? { ...camera } : centredOn(box, scale, screen);
   const [left, top] = [box.x * scale + next.x, box.y * scale + next.y];
   const [right, bottom] = [left + box.width * scale, top + box.height * scale];

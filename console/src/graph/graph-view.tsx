@@ -38,7 +38,10 @@ export function GraphView({ execution, selected, onSelect }: GraphViewProps) {
     stage.current = opened;
     return () => opened.close();
   }, [layout, execution]);
-  useEffect(() => setCursor(undefined), [selected]);
+  useEffect(() => {
+    setCursor(undefined);
+    if (layout && selected !== undefined) stage.current?.reveal(selected);
+  }, [layout, selected]);
   const marked = cursor ?? selected;
   // Each rendering is a change of the execution or of what is marked.
   useEffect(() => stage.current?.show(marked));

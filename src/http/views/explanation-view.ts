@@ -28,7 +28,8 @@ function reasonView(reason: NodeReason, plan: Plan): Readonly<Record<string, unk
     case 'waiting_for_parents': {
       const names = reason.parents.slice(0, MAX_NAMED_PARENTS).map((index) => plan.nodes[index]?.id);
       const count = reason.parents.length;
-      return { ...told(reason, `Waits for ${count} nodes`), parents: names, parent_count: count };
+      const message = `Waits for ${count} ${count === 1 ? 'node' : 'nodes'}`;
+      return { ...told(reason, message), parents: names, parent_count: count };
     }
     case 'in_queue': {
       const { queue, depth, since } = reason;
