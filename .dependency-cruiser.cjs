@@ -98,9 +98,15 @@ module.exports = {
       '^src/(index|embed)\\.ts$',
       ['^src/(client/index|compose|config|version)\\.ts$', '^workers/define-handler\\.ts$'],
     ),
+    layer(
+      'command-line',
+      'the command line imports the client, the settings, and what puts the parts together',
+      '^src/cli/',
+      ['^src/(client|cli|model)/', '^src/(compose|config|maintenance|serve|version)\\.ts$'],
+    ),
     layer('config', 'the settings import model only', '^src/config\\.ts$', ['^src/model/']),
-    layer('main', 'main imports compose and the settings', '^src/main\\.ts$', [
-      '^src/(compose|config|version)\\.ts$',
+    layer('main', 'main imports compose and the settings', '^src/(main|serve)\\.ts$', [
+      '^src/(compose|config|serve|version)\\.ts$',
       '^src/model/',
     ]),
     layer(
@@ -115,7 +121,11 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: [TEST, '^src/compose\\.ts$', '^src/(store/[^/]+|runner|http|telemetry|outbound|testing)/'],
+        pathNot: [
+          TEST,
+          '^src/(compose|maintenance)\\.ts$',
+          '^src/(store/[^/]+|runner|http|telemetry|outbound|testing)/',
+        ],
       },
       to: { path: '^src/(store/[^/]+/|runner/(?!task-runner\\.ts$)|http/|telemetry/|outbound/)' },
     },
@@ -152,9 +162,19 @@ module.exports = {
     driver('postgres', ['pg'], ['src/store/postgres/', 'bench/limits/']),
     driver('threads', ['piscina'], ['src/runner/', 'bench/limits/']),
     driver('circuits', ['cockatiel'], ['src/runner/circuits/']),
-    driver('http-server', ['uWebSockets.js', 'uwebsockets'], ['src/http/', 'bench/limits/']),
+    driver(
+      'http-server',
+      ['uWebSockets.js', 'uwebsockets'],
+      ['src/http/', 'src/maintenance', 'bench/limits/'],
+    ),
     driver('http-client', ['undici'], ['workers/handlers/', 'src/outbound/', 'bench/', 'src/testing/']),
-    driver('telemetry', ['prom-client', 'hdr-histogram-js', 'pino'], ['src/telemetry/', 'bench/']),
+    driver('command-line', ['commander'], ['src/cli/']),
+    driver('json-places', ['jsonc-parser'], ['src/cli/', 'console/']),
+    driver(
+      'telemetry',
+      ['prom-client', 'hdr-histogram-js', 'pino'],
+      ['src/telemetry/', 'src/cli/', 'bench/'],
+    ),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -7,9 +7,11 @@ import { OPERATIONS } from '../src/http/openapi/operations.js';
 import { ERRORS } from '../src/model/errors.js';
 import { metricRows } from '../src/telemetry/metric-catalog.js';
 import { readVersion } from '../src/version.js';
+import { commandLineDocument } from './command-line-document.js';
 
 /**
- * Writes what is made of tables in the code: docs/errors.md, docs/settings.md, docs/metrics.md, docs/openapi.json and the types of the client.
+ * Writes what is made of tables in the code: docs/errors.md, docs/settings.md, docs/metrics.md, docs/openapi.json, docs/cli.md and the
+ * types of the client.
  * With --check it writes nothing and fails where one of them is out of date.
  */
 async function main(): Promise<void> {
@@ -19,6 +21,7 @@ async function main(): Promise<void> {
     'docs/settings.md': settingsDocument(),
     'docs/metrics.md': metricsDocument(),
     'docs/openapi.json': openApi(),
+    'docs/cli.md': commandLineDocument(),
     'src/client/generated/contract.ts': await clientTypes(),
   };
   for (const [name, text] of Object.entries(documents)) {

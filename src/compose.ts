@@ -339,7 +339,7 @@ async function openEmbedded(options: StoresOptions): Promise<Stores> {
   };
 }
 
-function createRunner(config: Config, log: Logger): TaskRunner {
+export function createRunner(config: Config, log: Logger): TaskRunner {
   return createPiscinaRunner({
     threads: config.WORKER_THREADS || Math.max(1, availableParallelism() - 1),
     concurrency: config.WORKER_CONCURRENCY,

@@ -270,6 +270,32 @@ export function isLoopbackHost(host: string): boolean {
   return host === '' || host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
+/** The environment, with settings by their names in place of it: for programs that take settings from elsewhere too. */
+export function environmentWith(
+  settings: Readonly<Record<string, string>>,
+): Readonly<Record<string, string | undefined>> {
+  return { ...process.env, ...settings };
+}
+
+/** What the command line takes from the environment beside the settings. */
+export interface CommandLineEnvironment {
+  /** Base URLs, comma-separated. */
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  /** See no-color.org. */
+  readonly wantsNoColour: boolean;
+}
+
+export function commandLineEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): CommandLineEnvironment {
+  return {
+    url: env.MILLRACE_URL || `http://127.0.0.1:${env.PORT?.trim() || SETTINGS.PORT.fallback}`,
+    apiKey: env.MILLRACE_API_KEY || undefined,
+    wantsNoColour: Boolean(env.NO_COLOR) || env.TERM === 'dumb',
+  };
+}
+
 /** Rows for the table of settings in the documents: name, default, meaning. */
 export function settingRows(): ReadonlyArray<readonly [name: string, fallback: string, meaning: string]> {
   return Object.entries(SETTINGS).map(

@@ -145,6 +145,11 @@ export const ERRORS = {
   },
   LLM_NOT_CONFIGURED: { status: 0, retryable: false, meaning: 'call_llm needs LLM_BASE_URL, or simulation.' },
   STORE_IN_USE: { status: 0, retryable: true, meaning: 'Another process holds DATA_DIR.' },
+  PLACE_TAKEN: {
+    status: 0,
+    retryable: false,
+    meaning: 'Where a backup should go, or should be restored to, there is something already.',
+  },
   STORE_UNSUITABLE: {
     status: 0,
     retryable: false,

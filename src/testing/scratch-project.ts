@@ -34,10 +34,14 @@ export async function linkPackage(project: string, name: string, target: string)
   await symlink(target, link, 'dir');
 }
 
-/** Runs Node.js to its end, without settings of the environment. */
+/** Runs Node.js to its end, without settings of the environment. Killed after two minutes: then the code is -1. */
 export function runNode(
   args: readonly string[],
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+  options: {
+    readonly cwd: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly input?: string;
+  },
 ): Promise<Finished> {
   const env = { ...process.env };
   for (const [name] of settingRows()) delete env[name];
@@ -48,12 +52,10 @@ export function runNode(
       process.execPath,
       args,
       { cwd: options.cwd, env: { ...env, ...options.env }, maxBuffer: 64 << 20, timeout: 120_000 },
-      (error, stdout, stderr) =>
-        resolve({
-          code: error ? (child.exitCode ?? -1) : 0,
-          stdout,
-          stderr: error ? `${stderr}${error.signal ?? ''}` : stderr,
-        }),
+      (error, stdout, stderr) => resolve({ code: error ? (child.exitCode ?? -1) : 0, stdout, stderr }),
     );
+    // A program that ends before it has read its input is no fault of the test.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input ?? '');
   });
 }

@@ -10,10 +10,18 @@ import { decodeText, encodeText } from './row-codec.js';
 /** Rises with every change of a row or a key that an older version could not read. */
 export const STORE_FORMAT = 1;
 
-const DESCRIPTION_FILE = 'millrace-store.json';
-const DESCRIPTION_KEY = Buffer.from('description');
+export const DESCRIPTION_FILE = 'millrace-store.json';
+export const DESCRIPTION_KEY = Buffer.from('description');
 
-const TABLE_NAMES = ['hot', 'records', 'summaries', 'index', 'dead', 'definitions', 'idempotency'] as const;
+export const TABLE_NAMES = [
+  'hot',
+  'records',
+  'summaries',
+  'index',
+  'dead',
+  'definitions',
+  'idempotency',
+] as const;
 type TableName = (typeof TABLE_NAMES)[number];
 type Table = Database<Buffer, Buffer>;
 
@@ -37,7 +45,7 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-interface Description {
+export interface Description {
   readonly format: number;
   readonly storeId: string;
   readonly createdAt: string;
@@ -171,7 +179,7 @@ function isEmpty(environment: Environment): boolean {
   return [hot, records, definitions].every((table) => table.getKeysCount({ limit: 1 }) === 0);
 }
 
-async function readDescription(directory: string): Promise<Description | undefined> {
+export async function readDescription(directory: string): Promise<Description | undefined> {
   const path = join(directory, DESCRIPTION_FILE);
   try {
     return parseDescription(await readFile(path, 'utf8'), directory);
@@ -181,7 +189,7 @@ async function readDescription(directory: string): Promise<Description | undefin
   }
 }
 
-function parseDescription(text: string, directory: string): Description {
+export function parseDescription(text: string, directory: string): Description {
   let description: Partial<Description> | null = null;
   try {
     description = JSON.parse(text) as Partial<Description> | null;

@@ -43,6 +43,11 @@ function open(row: Uint8Array): unknown[] {
   return fields;
 }
 
+/** Throws STORE_DAMAGED where the row is not as it was written. */
+export function checkRow(row: Uint8Array): void {
+  open(row);
+}
+
 type Nullable<T> = T | null | undefined;
 type ErrorFields = [
   code: string,

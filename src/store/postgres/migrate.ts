@@ -39,6 +39,24 @@ export async function migrate(client: ClientBase, directory = findDirectory()): 
   }
 }
 
+/** Names of the migrations that the next start would run; writes nothing. Throws as `migrate` does. */
+export async function migrationsToRun(
+  client: ClientBase,
+  directory = findDirectory(),
+): Promise<readonly string[]> {
+  const migrations = await readMigrations(directory);
+  const { rows: tables } = await client.query<{ found: boolean }>(
+    "SELECT to_regclass('migrations') IS NOT NULL AS found",
+  );
+  if (!tables[0]?.found) return migrations.map(({ name }) => name);
+  const { rows } = await client.query<{ name: string; checksum: string }>(
+    'SELECT name, checksum FROM migrations',
+  );
+  const done = new Map(rows.map((row) => [row.name, row.checksum]));
+  refuseStrange(migrations, done);
+  return migrations.filter(({ name }) => !done.has(name)).map(({ name }) => name);
+}
+
 function refuseStrange(migrations: readonly Migration[], done: ReadonlyMap<string, string>): void {
   const last = [...done.keys()].sort().at(-1) ?? '';
   const late = migrations.find(({ name }) => name < last && !done.has(name));
