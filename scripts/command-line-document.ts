@@ -11,7 +11,7 @@ Made from \`src/cli\` by \`scripts/generate-docs.ts\`.
 \`millrace\` runs an engine and talks to one. In a checkout it is \`node dist/src/cli/main.js\` after \`npm run build\`, or \`npx millrace\`; a project that
 has this package by \`npm install path/to/the/checkout\` has it as \`npx millrace\`; \`npm install -g .\` gives the name to every shell.
 
-\`\`\`sh
+\`\`\`sh skip="needs an engine under way; src/cli/*.test.ts run these commands"
 eval "$(npx millrace completion bash)"    # commands and options by Tab; also zsh and fish
 npx millrace doctor --port 0              # is everything there that a start needs?
 npx millrace run payloads/linear.json     # submit, follow, print the outputs; the engine has to run
@@ -53,7 +53,7 @@ function commandSection({
     `${summary}.${description === undefined ? '' : ` ${description}.`}`,
     ...(argument ? [`\`${argument.form}\`: ${argument.meaning}.`] : []),
     ...(shown.length > 0 ? [optionTable(shown)] : []),
-    `\`\`\`sh\n${examples.join('\n')}\n\`\`\``,
+    `\`\`\`sh skip="src/cli/*.test.ts run these commands"\n${examples.join('\n')}\n\`\`\``,
   ].join('\n\n');
 }
 
