@@ -30,8 +30,8 @@ export const NO_CELLS: CountedCells = {
  *     us:      0 … 255 │ 256 … 511 by 2 │ 512 … 1023 by 4 │ …
  *     cell:    0 … 255 │ 256 … 383      │ 384 … 511       │ …
  *
- * hdr-histogram-js counts in the same cells, but takes 0.3 µs a value for it and a walk over all cells for each percentile. Several
- * values are recorded for every node that runs, so here it is a shift and three additions, and percentiles are read in one walk.
+ * hdr-histogram-js counts in the same cells, but takes 75 ns of CPU a value for it, where this takes 5 (Node 20, two million values over six
+ * magnitudes), and a walk over all cells for each percentile. Several values are recorded for every node that runs.
  */
 export class LatencyCells {
   readonly #counts = new Float64Array(CELL_COUNT);

@@ -156,7 +156,7 @@ for (const setup of SETUPS) {
       const gate = 'beside-a-loop';
       const beside = await engine.begin([{ id: 'beside', handler: 'gate', config: { gate } }]);
       await engine.journal.until({ execution: beside, event: 'entered' });
-      const replaced = 'millrace_worker_threads_replaced{reason="timeout"}';
+      const replaced = 'millrace_worker_threads_replaced_total{reason="timeout"}';
       const before = await engine.metric(replaced);
       const looping = await engine.run([
         { id: 'loop', handler: 'spin', timeout_seconds: 0.2, retry: { max_attempts: 1 } },
