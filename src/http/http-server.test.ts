@@ -65,6 +65,8 @@ function signal<T = void>(): { readonly promise: Promise<T>; readonly resolve: (
   return { promise, resolve };
 }
 
+const CODED = 'POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: ';
+const MEANT_TO_SMUGGLE = /^two|coding|empty/;
 const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: test\r\n${headers}\r\n`;
 const post = (path: string, body: string, headers = '') =>
   `POST ${path} HTTP/1.1\r\nHost: test\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
@@ -428,6 +430,10 @@ for (const backend of BACKENDS) {
       ['a request without Host', 'GET / HTTP/1.1\r\nX-Test: 1\r\n\r\n'],
       ['a length that is no number', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: ten\r\n\r\n'],
       ['two lengths', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc'],
+      ['an empty length', 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: \r\n\r\n'],
+      ['two hosts', 'GET / HTTP/1.1\r\nHost: test\r\nHost: other\r\n\r\n'],
+      ['a transfer coding other than chunked', `${CODED}gzip, chunked\r\n\r\n0\r\n\r\n`],
+      ['two transfer codings', `${CODED}chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n`],
       [
         'a length and chunks',
         'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
@@ -444,10 +450,16 @@ for (const backend of BACKENDS) {
           name === 'a line that is no request' ? /^HTTP\/1\.1 (400|505) / : /^HTTP\/1\.1 400 /,
         );
         // The others are answered by uWebSockets.js itself.
-        if (backend.name === 'node:http' || name === 'two lengths')
+        if (backend.name === 'node:http' || MEANT_TO_SMUGGLE.test(name))
           assert.match(answer, /\r\nX-Request-Id: [\w-]{36}\r\n/i);
       });
     }
+
+    test('ignores an expectation that it does not know', async (t) => {
+      const { connect } = await start(t, backend);
+      const reply = await (await connect()).send(post('/e', 'x', 'Expect: the-unexpected\r\n')).reply();
+      assert.equal(JSON.parse(reply.body).body, 'x');
+    });
 
     test('refuses a head that is too long with 431', async (t) => {
       const { connect } = await start(t, backend);

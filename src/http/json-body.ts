@@ -16,8 +16,14 @@ export function readOptionalJson(request: HttpRequest): unknown {
   return request.body.length === 0 ? undefined : readJson(request);
 }
 
-/** A content type that is absent, or JSON in UTF-8; `also`: another one that is taken. */
+/** A content type that is absent, or JSON in UTF-8, and no compression; `also`: another one that is taken. */
 export function requireJsonType(request: HttpRequest, also?: string): void {
+  const coding = request.header('content-encoding');
+  if (coding !== undefined && coding.toLowerCase() !== 'identity') {
+    throw new MillraceError('UNSUPPORTED_MEDIA_TYPE', 'A body has to come without a content coding', {
+      context: { content_encoding: coding },
+    });
+  }
   const contentType = request.header('content-type');
   if (contentType === undefined || contentType === 'application/json') return;
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');

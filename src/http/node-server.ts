@@ -6,7 +6,7 @@ import { BodyCollector, isHopeless } from './body-collector.js';
 import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
 import { normalizeAddress } from './client-address.js';
 import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
-import { declaredLength, hasBody } from './message-framing.js';
+import { declaredLength, hasBody, isUnambiguous } from './message-framing.js';
 import { IDLE_TIMEOUT_MS, MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
 import { requestIdOf } from './request-id.js';
@@ -16,6 +16,8 @@ import { closePort, UnderWay } from './under-way.js';
 export function createNodeServer(options: HttpServerOptions): HttpServer {
   const deadlines = new BodyDeadlines(options.requestTimeoutMs);
   const state = { closing: false, underWay: new UnderWay() };
+  const take = (incoming: IncomingMessage, response: ServerResponse): void =>
+    new Exchange({ incoming, response, options, deadlines, state }).begin();
   const server = createServer(
     {
       keepAliveTimeout: IDLE_TIMEOUT_MS,
@@ -28,8 +30,10 @@ export function createNodeServer(options: HttpServerOptions): HttpServer {
       requireHostHeader: false,
       noDelay: true,
     },
-    (incoming, response) => new Exchange({ incoming, response, options, deadlines, state }).begin(),
+    take,
   );
+  // An expectation that nobody knows is ignored (RFC 9110, section 10.1.1, leaves that open).
+  server.on('checkExpectation', take);
   server.maxConnections = options.maxConnections;
   server.on('drop', options.onFull);
   server.on('clientError', refuseBrokenRequest);
@@ -123,7 +127,8 @@ class Exchange implements ArrivingBody {
       this.#deadlines.delete(this);
       if (!this.#response.writableFinished) this.#request.leave();
     });
-    if (this.#incoming.httpVersion === '1.1' && this.#request.header('host') === undefined) {
+    const lacksHost = this.#incoming.httpVersion === '1.1' && this.#request.header('host') === undefined;
+    if (lacksHost || !isUnambiguous(this.#request)) {
       this.#refuse(400);
       return;
     }
@@ -243,6 +248,16 @@ class NodeRequest extends ReceivedRequest {
     this.query = mark < 0 ? '' : url.slice(mark + 1);
     this.remoteAddress = normalizeAddress(incoming.socket.remoteAddress);
     this.#rawHeaders = incoming.rawHeaders;
+  }
+
+  repeats(name: string): boolean {
+    const headers = this.#rawHeaders;
+    let count = 0;
+    for (let index = 0; index < headers.length; index += 2) {
+      const candidate = headers[index];
+      if (candidate?.length === name.length && candidate.toLowerCase() === name) count += 1;
+    }
+    return count > 1;
   }
 
   header(name: string): string | undefined {

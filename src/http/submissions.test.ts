@@ -125,6 +125,10 @@ for (const backend of BACKENDS) {
       for (const type of ['text/plain', 'application/json; charset=latin1', 'application/x-ndjson']) {
         assertError(await send(type), 415, 'UNSUPPORTED_MEDIA_TYPE');
       }
+      const coded = (coding: string) =>
+        api.call('POST', '/api/v1/workflow', JSON.stringify(WORKFLOW), { 'content-encoding': coding });
+      assert.equal((await coded('identity')).status, 201);
+      assertError(await coded('gzip'), 415, 'UNSUPPORTED_MEDIA_TYPE');
       const body = JSON.stringify(WORKFLOW);
       const connection = await RawConnection.open(api.port);
       t.after(() => connection.destroy());

@@ -3,7 +3,7 @@ import { BodyCollector, isHopeless } from './body-collector.js';
 import { type ArrivingBody, BodyDeadlines } from './body-deadlines.js';
 import { addressText } from './client-address.js';
 import type { HttpHandler, HttpReply, HttpServer, HttpServerOptions, ReplySink } from './http-server.js';
-import { declaredLength, hasBody } from './message-framing.js';
+import { declaredLength, hasBody, isUnambiguous } from './message-framing.js';
 import { MAX_HEADER_BYTES } from './protocol-limits.js';
 import { ReceivedRequest } from './received-request.js';
 import { requestIdOf } from './request-id.js';
@@ -127,13 +127,13 @@ class Exchange implements ArrivingBody {
       this.#refuse(431);
       return;
     }
-    if (!hasBody(this.#request)) {
-      this.#answer(this.#server.options.handler);
+    // The library takes the first of two lengths, and any transfer coding for chunks.
+    if (!isUnambiguous(this.#request)) {
+      this.#refuse(400);
       return;
     }
-    // Two lengths are a request-smuggling attempt (RFC 9112, section 6.3); the library takes the first.
-    if (this.#request.repeats('content-length')) {
-      this.#refuse(400);
+    if (!hasBody(this.#request)) {
+      this.#answer(this.#server.options.handler);
       return;
     }
     const maxBytes = this.#server.options.maxBodyBytes(this.#request.path);
@@ -313,6 +313,10 @@ class CopiedRequest extends ReceivedRequest {
   }
 
   repeats(name: string): boolean {
-    return this.#headers.filter((text, index) => index % 2 === 0 && text === name).length > 1;
+    let count = 0;
+    for (let index = 0; index < this.#headers.length; index += 2) {
+      if (this.#headers[index] === name) count += 1;
+    }
+    return count > 1;
   }
 }

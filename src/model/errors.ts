@@ -65,7 +65,7 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     retryable: false,
-    meaning: 'The content type is not application/json.',
+    meaning: 'The content type is not application/json, or the body is compressed.',
   },
   VALIDATION_ERROR: {
     status: 422,

@@ -16,7 +16,8 @@ const TAGS: Readonly<Record<Tag, string>> = {
 };
 
 const DESCRIPTION = `Every path that answers GET answers HEAD. Every answer carries \`X-Request-Id\`: the client's, or a new one. Fields may be added in later
-versions, never renamed; fields that are not known are ignored. A body over its limit is refused with 413 by every path.`;
+versions, never renamed; fields that are not known are ignored. A path that does not exist answers 404 NOT_FOUND, one that does not take the method 405 METHOD_NOT_ALLOWED with \`Allow\`.
+What is no HTTP request has a bare 400 or 505, a head that is too long 431, a body that does not arrive in time 408.`;
 
 const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   ...REQUEST_SCHEMAS,

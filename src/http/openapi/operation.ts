@@ -46,13 +46,14 @@ export interface Answer {
 /** Every error code that a call may answer with, its own and those of its kind. */
 export function errorsOf(operation: Operation): readonly ErrorCode[] {
   const codes = new Set<ErrorCode>(operation.errors ?? []);
+  // Also of a body where none is wanted.
+  codes.add('PAYLOAD_TOO_LARGE');
   if (operation.access !== 'open') codes.add('UNAUTHENTICATED');
   if (operation.access === 'submit' || operation.access === 'admin') codes.add('FORBIDDEN');
   if (operation.cost !== undefined) codes.add('RATE_LIMITED');
   if (operation.body) {
     for (const code of ['MALFORMED_JSON', 'UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_ERROR'] as const)
       codes.add(code);
-    codes.add('PAYLOAD_TOO_LARGE');
   }
   if (operation.parameters?.length) codes.add('VALIDATION_ERROR');
   if (operation.tag !== 'Service') {

@@ -72,6 +72,21 @@ export class RawConnection {
     }
   }
 
+  /** What comes in this time, or until the server closes the connection. */
+  async during(ms: number): Promise<string> {
+    if (!this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#socket.once('close', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    this.#join();
+    return this.#received.toString('latin1');
+  }
+
   /** Resolves with what came until the server closed the connection. */
   async closed(): Promise<string> {
     while (!this.#isClosed) await this.#more();
