@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Config, ConfigError } from './config.js';
 import { consoleDirectory } from './console-directory.js';
+import type { CallbackOptions } from './engine/callback-deliverer.js';
 import { createSystemClock } from './engine/clock.js';
 import { Engine } from './engine/engine.js';
 import type { Logger } from './engine/logger.js';
@@ -11,15 +12,20 @@ import { createHttpApi } from './http/http-api.js';
 import type { HttpServer, HttpServerOptions } from './http/http-server.js';
 import { createNodeServer } from './http/node-server.js';
 import { createUwsServer } from './http/uws-server.js';
+import { statusText } from './http/views/execution-view.js';
 import type { Clock } from './model/clock.js';
 import { compilePlan } from './model/compile-plan.js';
 import { MillraceError } from './model/errors.js';
 import type { HostId, WorkflowId } from './model/ids.js';
+import { createOutboundRules } from './model/outbound-rules.js';
 import { createSubmissionParser } from './model/parse-submission.js';
+import { createCallbackSender } from './outbound/callback-sender.js';
+import { createGuardedAgent } from './outbound/guarded-agent.js';
 import type { HandlerLogLine } from './runner/frames/thread-protocol.js';
 import { createPiscinaRunner } from './runner/piscina-runner.js';
 import type { TaskRunner } from './runner/task-runner.js';
 import { HandlersBroken } from './runner/thread-crew.js';
+import type { CallbackOutbox } from './store/callback-outbox.js';
 import { lockDirectory } from './store/embedded/directory-lock.js';
 import { EmbeddedHistoryStore } from './store/embedded/embedded-history-store.js';
 import { EmbeddedStateStore } from './store/embedded/embedded-state-store.js';
@@ -37,6 +43,9 @@ import { MeasuredStore } from './telemetry/measured-store.js';
 import { createMetrics } from './telemetry/metrics.js';
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** For what goes on around an attempt of a callback: reading the record before it, settling it after. */
+const CLAIM_MARGIN_MS = 5000;
 const START_RETRY_MS = 500;
 
 /** A host that serves. */
@@ -94,6 +103,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   const parser = createSubmissionParser({
     limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
     catalog: () => runner.handlers,
+    refusalOfCallback: callbackRefusals(config),
   });
   const store = new MeasuredStore(unmeasured, {
     observer: metrics,
@@ -124,6 +134,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     maxInputBytes: config.MAX_INPUT_BYTES,
     idempotencyTtlMs: config.IDEMPOTENCY_TTL_SECONDS * 1000,
     planCacheBytes: config.PLAN_CACHE_BYTES,
+    callbacks: callbackOptions({ config, clock, version, closers, outbox: stores.callbacks }),
     reconcileMs: config.RECONCILE_SECONDS * 1000,
     sweepMs: config.SWEEP_SECONDS * 1000,
   });
@@ -154,6 +165,7 @@ interface Stores {
   readonly hosts: HostRegistry;
   /** What clients spend at all hosts; undefined where there is one. */
   readonly rates: RateStore | undefined;
+  readonly callbacks: CallbackOutbox;
   readonly durability: string;
   readonly dependencies: () => Readonly<Record<string, 'healthy' | 'unhealthy'>>;
   /** Of these, those without which nothing can be accepted. */
@@ -289,6 +301,7 @@ async function openDistributed(options: StoresOptions): Promise<Stores> {
     history,
     hosts: opened.registry,
     rates: opened.rates,
+    callbacks: record.callbacks,
     durability: opened.durability,
     dependencies: () => ({
       redis: opened.healthy() ? 'healthy' : 'unhealthy',
@@ -332,6 +345,7 @@ async function openEmbedded(options: StoresOptions): Promise<Stores> {
     history,
     hosts: { living: async () => [describeHost(options)] },
     rates: undefined,
+    callbacks: history.callbacks,
     durability: 'an answer follows the sync of its LMDB commit',
     dependencies: () => ({ store: store.failing ? 'unhealthy' : 'healthy' }),
     needs: ['store'],
@@ -384,6 +398,47 @@ function writeHandlerLine(log: Logger, line: HandlerLogLine): void {
     ...(fields && { fields }),
     ...(executionId !== undefined && { execution_id: executionId, node_id: nodeId, handler, attempt }),
   });
+}
+
+/** Callbacks may go where call_external_service may, to the private addresses of its exceptions too. */
+function callbackRefusals(config: Config): (url: URL) => string | undefined {
+  const rules = createOutboundRules(config.outbound);
+  if (config.CALLBACK_SECRET !== '') return (url) => rules.refusalOfUrl(url);
+  return () => 'asks for a callback, which this server does not make: its CALLBACK_SECRET is not set';
+}
+
+function callbackOptions(options: {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly closers: Closer[];
+  readonly outbox: CallbackOutbox;
+}): CallbackOptions | undefined {
+  const { config, clock, version, closers, outbox } = options;
+  if (config.CALLBACK_SECRET === '') return undefined;
+  const timeoutMs = config.CALLBACK_TIMEOUT_SECONDS * 1000;
+  const rules = createOutboundRules(config.outbound);
+  const dispatcher = createGuardedAgent({ rules, connectTimeoutMs: timeoutMs, answerTimeoutMs: timeoutMs });
+  closers.push(() => dispatcher.destroy());
+  const secret = config.CALLBACK_SECRET;
+  const userAgent = `Millrace/${version}`;
+  const send = createCallbackSender({ dispatcher, rules, clock, secret, timeoutMs, userAgent });
+  return {
+    outbox,
+    send: ({ view, ...message }, signal) =>
+      send({ ...message, body: statusText(view, { nodes: false }) }, signal),
+    concurrency: config.CALLBACK_CONCURRENCY,
+    retry: {
+      maxAttempts: config.CALLBACK_MAX_ATTEMPTS,
+      initialIntervalMs: config.CALLBACK_INITIAL_INTERVAL_MS,
+      backoffCoefficient: 2,
+      maxIntervalMs: config.CALLBACK_MAX_INTERVAL_MS,
+      jitter: 0.5,
+      nonRetryable: [],
+    },
+    giveUpMs: config.CALLBACK_GIVE_UP_HOURS * HOUR_MS,
+    claimMs: timeoutMs + CLAIM_MARGIN_MS,
+  };
 }
 
 /** A file of handlers is the operator's to put right. */

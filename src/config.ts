@@ -122,6 +122,21 @@ const SETTINGS = {
   LLM_MODEL: text('gpt-4o-mini', 'Model of a call_llm node that names none.'),
   RATE_LIMIT_ENABLED: flag(true, 'Whether submissions are limited per client.'),
   RATE_LIMIT_REQUESTS_PER_MINUTE: integer(600_000, 1, 1_000_000_000, 'Submissions per client and minute.'),
+  CALLBACK_SECRET: text(
+    '',
+    'Signs the callbacks that submissions ask for by callback_url; the same on every host. Empty: such submissions are refused.',
+  ),
+  CALLBACK_TIMEOUT_SECONDS: number(10, 0.1, 300, 'Time in which a receiver must answer a callback.'),
+  CALLBACK_CONCURRENCY: integer(64, 1, 10_000, 'Callbacks that this host has under way at once.'),
+  CALLBACK_MAX_ATTEMPTS: integer(20, 1, 1000, 'Attempts after which a callback is given up.'),
+  CALLBACK_INITIAL_INTERVAL_MS: integer(
+    1000,
+    0,
+    86_400_000,
+    'Wait before the second attempt of a callback; it doubles.',
+  ),
+  CALLBACK_MAX_INTERVAL_MS: integer(3_600_000, 0, 86_400_000, 'Longest wait between attempts of a callback.'),
+  CALLBACK_GIVE_UP_HOURS: number(24, 0.0001, 8760, 'Age at which a callback that fails is given up.'),
   API_KEYS: text('', 'Keys as name:scope:key, comma-separated; scopes read, submit, admin.'),
   ALLOW_ANONYMOUS: flag(false, 'Serve other addresses than the loopback without API_KEYS.'),
   LOG_LEVEL: choice(

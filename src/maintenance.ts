@@ -33,7 +33,11 @@ export async function openParser(
     throw error;
   }
   const limits = { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES };
-  const parser = createSubmissionParser({ limits, catalog: () => runner.handlers });
+  const parser = createSubmissionParser({
+    limits,
+    refusalOfCallback: () => undefined,
+    catalog: () => runner.handlers,
+  });
   return { parser, close: () => runner.close() };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../model/clock.js';
-import type { StoreSignal } from '../model/commands.js';
+import type { OutboxEvent, StoreSignal } from '../model/commands.js';
 import { MillraceError } from '../model/errors.js';
 import type { ExecutionId, HostId, WorkflowId } from '../model/ids.js';
 import type { ConfigOverride } from '../model/override-check.js';
@@ -13,6 +13,7 @@ import type { HostRegistry } from '../store/host-registry.js';
 import type { DeadLetterQuery, StateStore } from '../store/state-store.js';
 import { Archiver } from './archiver.js';
 import { type Background, startBackground } from './background.js';
+import { CallbackDeliverer, type CallbackOptions } from './callback-deliverer.js';
 import { Completer, type CompleterOptions } from './completer.js';
 import { Dispatcher } from './dispatcher.js';
 import { EndWaiters } from './end-waiters.js';
@@ -69,6 +70,8 @@ export interface EngineOptions {
   /** Time between looks at a watched execution. */
   readonly watchIntervalMs: number;
   readonly hosts: HostRegistry;
+  /** undefined: this host makes no callbacks. */
+  readonly callbacks?: CallbackOptions | undefined;
   /** Throws where this config cannot stand in for the node's own. */
   readonly checkOverride: (override: ConfigOverride) => void;
 }
@@ -77,6 +80,7 @@ export interface EngineOptions {
 const MOVES = 5;
 const BACKGROUND_RETRY_MS = 1000;
 const ARCHIVE_BATCH = 1000;
+const MOST_CALLBACKS_COUNTED = 10_000;
 
 /** One host's engine: it joins the store, the runner and the clock, and answers the edge. */
 export class Engine implements WorkflowEngine {
@@ -88,6 +92,7 @@ export class Engine implements WorkflowEngine {
   readonly #waiters: EndWaiters;
   readonly #watches: ExecutionWatches;
   readonly #archiver: Archiver;
+  readonly #callbacks: CallbackDeliverer | undefined;
   readonly #timers: Background;
   /** What goes on as long as tasks run: their timers and their leases. */
   readonly #untilDrained: readonly Background[];
@@ -139,9 +144,15 @@ export class Engine implements WorkflowEngine {
     const leases = background('keeping leases', () => keeper.run());
     const reconciler = background('reconciling executions', () => this.#reconcile());
     const sweeper = background('removing what is past its retention', () => this.#sweep());
+    this.#callbacks =
+      options.callbacks &&
+      new CallbackDeliverer({
+        ...{ ...options.callbacks, clock, log, telemetry },
+        read: ({ executionId }) => this.#recordedView(executionId),
+      });
     this.#archiver = new Archiver({
       store,
-      history: options.history,
+      history: { record: (events) => this.#record(events) },
       clock,
       log,
       gatherMs: options.archiveIntervalMs,
@@ -158,6 +169,7 @@ export class Engine implements WorkflowEngine {
     this.#store.watch(this.#watches);
     for (const background of [...this.#untilDrained, ...this.#untilRefused]) background.within(0);
     if (this.#options.works) this.#dispatcher.start();
+    this.#callbacks?.wake();
   }
 
   /** Takes no more submissions and no more tasks; `ready` turns false. */
@@ -178,6 +190,7 @@ export class Engine implements WorkflowEngine {
     this.#watches.closeAll();
     await this.#archiver.stop();
     await Promise.race([this.#archiver.drain().catch(() => undefined), deadline]);
+    await this.#callbacks?.stop();
     return { handedBack };
   }
 
@@ -299,8 +312,12 @@ export class Engine implements WorkflowEngine {
   }
 
   async stats(): Promise<EngineStats> {
-    const [store, hosts] = await Promise.all([this.#store.stats(), this.#options.hosts.living()]);
-    return { store, runner: this.#options.runner.stats(), hosts };
+    const [store, hosts, callbacks] = await Promise.all([
+      this.#store.stats(),
+      this.#options.hosts.living(),
+      this.#options.callbacks?.outbox.pending(MOST_CALLBACKS_COUNTED).catch(() => undefined),
+    ]);
+    return { store, runner: this.#options.runner.stats(), hosts, callbacks };
   }
 
   circuits(): readonly CircuitStatus[] {
@@ -335,6 +352,7 @@ export class Engine implements WorkflowEngine {
           if (state !== 'completed') this.#dispatcher.stopped(signal.executionId);
           this.#waiters.tell(signal.executionId);
           this.#watches.tell(signal.executionId);
+          if (signal.callback) this.#callbacks?.wake();
           break;
         }
         case 'changed':
@@ -371,6 +389,19 @@ export class Engine implements WorkflowEngine {
         retryAfterSeconds: 1,
       },
     );
+  }
+
+  async #record(events: readonly OutboxEvent[]): Promise<void> {
+    await this.#options.history.record(events);
+    const isAwaited = events.some(
+      ({ kind, snapshot }) => kind === 'ended' && snapshot.callbackUrl !== undefined,
+    );
+    if (isAwaited) this.#callbacks?.wake();
+  }
+
+  async #recordedView(executionId: ExecutionId): Promise<ExecutionView | undefined> {
+    const [snapshot] = await this.#options.history.read([executionId]);
+    return snapshot && { snapshot, plan: await this.#plans.get(snapshot.workflowId) };
   }
 
   #snapshot(executionId: ExecutionId): Promise<ExecutionSnapshot | undefined> {

@@ -79,13 +79,14 @@ export class Submitter {
     return this.#starts.add(command);
   }
 
-  #command({ plan, params, trigger, idempotency }: Submission): SubmitCommand {
+  #command({ plan, params, trigger, callbackUrl, idempotency }: Submission): SubmitCommand {
     const { idempotencyTtlMs } = this.#options;
     return {
       executionId: this.#ids.next(this.#partitionOf(idempotency)),
       plan,
       params,
       trigger,
+      ...(callbackUrl !== undefined && { callbackUrl }),
       ...(idempotency && {
         idempotency: {
           key: JSON.stringify([idempotency.client, idempotency.key]),

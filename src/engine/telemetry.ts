@@ -15,6 +15,8 @@ export interface Telemetry {
   nodeEnded(handler: string, status: NodeEndStatus, runMs: number): void;
   /** The timers of `count` nodes of the handler `delay` came to their end, which completed them. */
   slept(count: number): void;
+  /** A callback was made, failed and is tried again, or was given up. */
+  calledBack(outcome: 'delivered' | 'retried' | 'failed'): void;
   /** The reconciler found and repaired `count` executions that nothing would have woken. */
   reconciled(count: number): void;
 }

@@ -49,6 +49,8 @@ export interface Submission {
   /** JSON text, UTF-8. */
   readonly params: Uint8Array;
   readonly trigger: boolean;
+  /** Who is told of the end. */
+  readonly callbackUrl?: string;
   /** `client`: the API key's name or the address; `bodyHash`: SHA-256 of the submitted bytes, hex. */
   readonly idempotency?: { readonly client: string; readonly key: string; readonly bodyHash: string };
 }
@@ -93,4 +95,6 @@ export interface EngineStats {
   readonly store: StoreStats;
   readonly runner: RunnerStats;
   readonly hosts: readonly HostInfo[];
+  /** Callbacks that are still to be made, counted up to 10,000; undefined where this host makes none or cannot tell. */
+  readonly callbacks: number | undefined;
 }

@@ -7,6 +7,7 @@ function countingReader() {
   const parser = createSubmissionParser({
     limits: { maxNodes: 10, maxParamsBytes: 1000 },
     catalog: () => new Map(),
+    refusalOfCallback: () => undefined,
   });
   const calls = { count: 0 };
   const reader = createSubmissionReader({

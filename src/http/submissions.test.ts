@@ -153,14 +153,27 @@ for (const backend of BACKENDS) {
       assert.ok(batch.headers.has('x-ratelimit-remaining'));
     });
 
-    test('refuses callback_url, which it does not do', async (t) => {
+    test('hands callback_url on, of submissions, re-runs and items of batches alike', async (t) => {
       const api = await serveApi(t, backend);
-      const reply = await api.call('POST', '/api/v1/workflow', {
-        ...WORKFLOW,
-        callback_url: 'https://example.org/x',
-      });
+      const asking = { ...WORKFLOW, callback_url: 'HTTPS://example.org/x' };
+      const first = await api.call('POST', '/api/v1/workflow', asking);
+      assert.equal(first.status, 201, first.text);
+      await api.call('POST', '/api/v1/workflow/batch', [asking, WORKFLOW]);
+      const again = `/api/v1/workflow/${first.json.workflow_id}/executions`;
+      await api.call('POST', again, { callback_url: 'https://example.org/y' });
+      assert.deepEqual(
+        api.engine.submissions.map(({ callbackUrl }) => callbackUrl),
+        ['https://example.org/x', 'https://example.org/x', undefined, 'https://example.org/y'],
+      );
+    });
+
+    test('refuses a callback_url that no callback may go to, by its place', async (t) => {
+      const api = await serveApi(t, backend);
+      const callback_url = 'https://private.test/x';
+      const reply = await api.call('POST', '/api/v1/workflow', { ...WORKFLOW, callback_url });
       assertError(reply, 422, 'VALIDATION_ERROR');
       assert.deepEqual(reply.json.detail[0].loc, ['body', 'callback_url']);
+      assert.deepEqual(reply.json.error.context.errors[0].path, '/callback_url');
       assert.equal(api.engine.submissions.length, 0);
     });
 

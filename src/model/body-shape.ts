@@ -32,6 +32,7 @@ export interface SubmissionBody {
 export interface RerunBody {
   readonly params?: Record<string, unknown> | null;
   readonly trigger?: boolean | null;
+  readonly callback_url?: string | null;
 }
 export type TriggerBody = Pick<RerunBody, 'params'>;
 export interface RedriveBody {

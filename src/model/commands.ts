@@ -20,6 +20,8 @@ export interface SubmitCommand {
   readonly params: Uint8Array;
   /** Start at once. */
   readonly trigger: boolean;
+  /** Who is told of the end. */
+  readonly callbackUrl?: string;
   readonly idempotency?: IdempotencyClaim;
 }
 
@@ -162,6 +164,8 @@ export type StoreSignal =
       readonly executionId: ExecutionId;
       readonly end: ExecutionEnd;
       readonly elsewhere?: true;
+      /** Somebody is to be told, and the record has it. */
+      readonly callback?: true;
     }
   /** Watched executions, or nodes of them, have changed. */
   | { readonly kind: 'changed'; readonly executionIds: readonly ExecutionId[] }

@@ -18,6 +18,15 @@ const triggerFlagSchema = {
   description: 'Start at once; otherwise the execution is PENDING until it is triggered.',
 } as const;
 
+const callbackUrlSchema = {
+  type: ['string', 'null'],
+  maxLength: 2048,
+  format: 'uri',
+  pattern: '^[Hh][Tt][Tt][Pp][Ss]?://',
+  description:
+    'Told the end by a signed POST of what a read of the status answers, at least once. Needs CALLBACK_SECRET.',
+} as const;
+
 export const retrySchema = {
   type: ['object', 'null'],
   description: "When a failed attempt is tried again; what is not named comes from the server's defaults.",
@@ -105,13 +114,7 @@ export const submissionSchema = {
       maxLength: 255,
       description: 'In a batch: stands in for the Idempotency-Key header of this item.',
     },
-    callback_url: {
-      type: ['string', 'null'],
-      maxLength: 2048,
-      format: 'uri',
-      pattern: '^[Hh][Tt][Tt][Pp][Ss]?://',
-      description: 'Told the final status.',
-    },
+    callback_url: callbackUrlSchema,
   },
 } as const;
 
@@ -121,7 +124,7 @@ export const triggerSchema = { type: 'object', properties: { params: paramsSchem
 /** JSON Schema (draft 2020-12) of the optional body that runs a known workflow again. */
 export const rerunSchema = {
   type: 'object',
-  properties: { params: paramsSchema, trigger: triggerFlagSchema },
+  properties: { params: paramsSchema, trigger: triggerFlagSchema, callback_url: callbackUrlSchema },
 } as const;
 
 /** JSON Schema (draft 2020-12) of the optional body that retries a dead letter. */

@@ -106,6 +106,7 @@ export class ExecutionRecord {
   finishedAt: number | undefined = undefined;
   deadlineAt: number | undefined = undefined;
   error: NodeError | undefined = undefined;
+  callbackUrl: string | undefined = undefined;
   params: Uint8Array;
   /** Empty until the execution starts. */
   nodes: NodeRecord[] = [];
@@ -189,6 +190,7 @@ export function snapshotExecution(execution: ExecutionRecord): ExecutionSnapshot
     ...(execution.finishedAt !== undefined && { finishedAt: execution.finishedAt }),
     ...(execution.deadlineAt !== undefined && { deadlineAt: execution.deadlineAt }),
     ...(execution.error !== undefined && { error: execution.error }),
+    ...(execution.callbackUrl !== undefined && { callbackUrl: execution.callbackUrl }),
     params: execution.params,
     nodes: execution.nodes.map(snapshotNode),
   };
@@ -203,6 +205,7 @@ export function recordFromSnapshot(snapshot: ExecutionSnapshot, plan: Plan): Exe
   execution.finishedAt = snapshot.finishedAt;
   execution.deadlineAt = snapshot.deadlineAt;
   execution.error = snapshot.error;
+  execution.callbackUrl = snapshot.callbackUrl;
   execution.nodes = snapshot.nodes.map(nodeFromSnapshot);
   return execution;
 }

@@ -13,6 +13,7 @@ const catalog: HandlerCatalog = new Map([
 const parser = createSubmissionParser({
   limits: { maxNodes: 500, maxParamsBytes: 100 },
   catalog: () => catalog,
+  refusalOfCallback: ({ hostname }) => (hostname === 'private.test' ? 'is private' : undefined),
 });
 
 const node = (id: string, rest: object = {}) => ({ id, handler: 'echo', ...rest });

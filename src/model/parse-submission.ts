@@ -5,6 +5,7 @@ import { createNodeChecker } from './config-check.js';
 import { MillraceError } from './errors.js';
 import { type ConfigOverride, checkOverride } from './override-check.js';
 import type { Plan } from './plan.js';
+import { ProblemList } from './problems.js';
 
 /** A submission that was accepted, ready for the engine. */
 export interface ParsedSubmission {
@@ -13,6 +14,7 @@ export interface ParsedSubmission {
   readonly params: Uint8Array;
   readonly trigger: boolean;
   readonly idempotencyKey?: string;
+  /** Normalized. */
   readonly callbackUrl?: string;
 }
 
@@ -35,7 +37,7 @@ export interface SubmissionParser {
   /** The value of a `params` field; undefined stands for `{}`. Answers JSON text. */
   parseParams(value: unknown): Uint8Array;
   /** The body that runs a known workflow again; undefined where there is none. */
-  parseRerun(body: unknown): { readonly params: Uint8Array; readonly trigger: boolean };
+  parseRerun(body: unknown): Pick<ParsedSubmission, 'params' | 'trigger' | 'callbackUrl'>;
   /** The body of a trigger; undefined where there is none. Without `params` those of the submission stand. */
   parseTrigger(body: unknown): { readonly params?: Uint8Array };
   /** The body that retries a dead letter; undefined where there is none. */
@@ -48,8 +50,14 @@ export interface SubmissionParser {
 export function createSubmissionParser(options: {
   readonly limits: SubmissionLimits;
   readonly catalog: () => HandlerCatalog;
+  /** Why no callback may go to this URL; undefined: it may. */
+  readonly refusalOfCallback: (url: URL) => string | undefined;
 }): SubmissionParser {
   const { limits, catalog } = options;
+  const callbackOf = (body: { readonly callback_url?: string | null }) => {
+    if (typeof body.callback_url !== 'string') return {};
+    return { callbackUrl: checkCallback(body.callback_url, options.refusalOfCallback) };
+  };
   const shapes = createBodyShapes();
   const checker = createNodeChecker();
   const paramsText = (params: object | null | undefined) => encodeParams(params, limits.maxParamsBytes);
@@ -58,6 +66,7 @@ export function createSubmissionParser(options: {
       checkNodeCount(nodesOf(input).length, limits.maxNodes);
       const body = shapes.submission(input);
       const params = paramsText(body.params);
+      const callback = callbackOf(body);
       const analysed = analyseDefinition(body);
       checker.check(analysed.definition.dag.nodes, catalog());
       analysed.references.problems.throwIfAny(
@@ -69,13 +78,13 @@ export function createSubmissionParser(options: {
         params,
         trigger: body.trigger ?? false,
         ...(typeof body.idempotency_key === 'string' && { idempotencyKey: body.idempotency_key }),
-        ...(typeof body.callback_url === 'string' && { callbackUrl: body.callback_url }),
+        ...callback,
       };
     },
     parseParams: (value) => paramsText(shapes.trigger({ params: value ?? null }).params),
     parseRerun(input) {
       const body = input === undefined ? {} : shapes.rerun(input);
-      return { params: paramsText(body.params), trigger: body.trigger ?? false };
+      return { params: paramsText(body.params), trigger: body.trigger ?? false, ...callbackOf(body) };
     },
     parseTrigger(input) {
       const { params = null } = input === undefined ? {} : shapes.trigger(input);
@@ -102,6 +111,16 @@ function encodeParams(params: object | null | undefined, maxParamsBytes: number)
     );
   }
   return bytes;
+}
+
+function checkCallback(text: string, refusalOf: (url: URL) => string | undefined): string {
+  const problems = new ProblemList();
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const refusal = url === undefined ? 'must be an absolute URL' : refusalOf(url);
+  if (refusal !== undefined)
+    problems.add(() => ({ path: '/callback_url', message: refusal, type: 'value_error' }));
+  problems.throwIfAny('VALIDATION_ERROR', ({ path, message }) => `${path} ${message}`);
+  return url?.href ?? text;
 }
 
 function checkNodeCount(count: number, maxNodes: number): void {

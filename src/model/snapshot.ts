@@ -54,6 +54,8 @@ export interface ExecutionSnapshot {
   readonly finishedAt?: number;
   readonly deadlineAt?: number;
   readonly error?: NodeError;
+  /** Who is told of the end. */
+  readonly callbackUrl?: string;
   /** JSON text, UTF-8. */
   readonly params: Uint8Array;
   readonly nodes: readonly NodeSnapshot[];

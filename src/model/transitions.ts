@@ -158,6 +158,7 @@ export class Machine {
     const id = command.executionId;
     if (!this.#executions.has(id)) {
       const execution = new ExecutionRecord(id, command.plan, command.params, timeOfExecutionId(id));
+      execution.callbackUrl = command.callbackUrl;
       this.#executions.set(id, execution);
       this.#flow.touch(execution);
       this.#outbox.set(id, 'accepted');

@@ -105,6 +105,7 @@ const STATS: EngineStats = {
     circuits: { closed: 2, open: 1, half_open: 0, opened: 4, refused: 9 },
   },
   hosts: [],
+  callbacks: 1,
 };
 
 /** Metrics in which every series that there is has something. */

@@ -136,6 +136,16 @@ export const METRICS = {
     help: 'Executions that nothing would have woken; must read 0.',
     alert: 'it is not 0: tell the makers',
   },
+  millrace_callbacks_total: {
+    ...{ type: 'counter', unit: 'attempts', labels: { outcome: 'delivered, retried, failed' } },
+    help: 'Callbacks, by outcome: delivered, retried (an attempt that another one follows), failed (given up).',
+    alert: 'failed ones grow: receivers are away for longer than CALLBACK_GIVE_UP_HOURS, or refuse',
+  },
+  millrace_callbacks_pending: {
+    ...{ type: 'gauge', unit: 'callbacks', labels: {} },
+    help: 'Callbacks of the whole store that are still to be made; counted up to 10,000.',
+    alert: 'it grows for minutes: receivers are down or slow',
+  },
   millrace_record_set_aside_total: {
     ...{ type: 'counter', unit: 'executions', labels: {} },
     help: 'Executions that were not recorded: refused for what they hold (table set_aside), or not to be read in Redis (the log names them); must read 0.',

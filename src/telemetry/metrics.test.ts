@@ -24,6 +24,7 @@ const STATS: EngineStats = {
     circuits: { closed: 2, open: 1, half_open: 0, opened: 4, refused: 9 },
   },
   hosts: [],
+  callbacks: 8,
 };
 
 function metricsOf(stats: () => Promise<EngineStats> = async () => STATS) {

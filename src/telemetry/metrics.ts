@@ -94,6 +94,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       series.nodeExecutions += count;
       series.ofHandler('delay').ended.completed += count;
     },
+    calledBack(outcome) {
+      series.callbacks[outcome] += 1;
+    },
     reconciled(count) {
       series.reconciled += count;
     },

@@ -29,6 +29,7 @@ export class SeriesTable {
   /** Attempts of nodes that came to an end. */
   nodeExecutions = 0;
   reconciled = 0;
+  readonly callbacks = { delivered: 0, retried: 0, failed: 0 };
   recordsSetAside = 0;
   readonly completions = { completed: 0, failed: 0, cancelled: 0 };
   readonly workflowDuration = new BucketHistogram();
@@ -147,5 +148,8 @@ function exposeCounts(exposition: Exposition, series: SeriesTable): void {
     Array.from(series.responses, ([status, count]) => [{ status: String(status) }, count]),
   );
   exposition.values('millrace_reconciler_repairs_total', () => [[{}, series.reconciled]]);
+  exposition.values('millrace_callbacks_total', () =>
+    Object.entries(series.callbacks).map(([outcome, count]) => [{ outcome }, count] as const),
+  );
   exposition.values('millrace_record_set_aside_total', () => [[{}, series.recordsSetAside]]);
 }

@@ -29,6 +29,9 @@ export class StatsGauges {
     one('redis_stream_pending_messages', ({ store }) => store.readyTasks + store.leasedTasks);
     one('millrace_outbox_events', ({ store }) => store.outbox);
     one('millrace_oldest_ready_task_seconds', ({ store }) => store.oldestReadyMs / 1000);
+    exposition.values('millrace_callbacks_pending', () =>
+      this.#stats?.callbacks === undefined ? [] : [[{}, this.#stats.callbacks]],
+    );
     one('millrace_hosts', ({ hosts }) => hosts.length);
     one('millrace_worker_threads', ({ runner }) => runner.threads);
     several('millrace_worker_tasks', 'state', ({ runner: { running, capacity } }) => ({ running, capacity }));

@@ -96,6 +96,7 @@ export type Workflow = WorkflowDefinition | readonly NodeDefinition[];
 export interface SubmitOptions {
   readonly trigger?: boolean;
   readonly params?: unknown;
+  readonly callback_url?: string;
 }
 
 interface ShownError {

@@ -165,6 +165,7 @@ export function recordingTelemetry(): { readonly telemetry: Telemetry; readonly 
     ended: (state) => void told.push(`ended ${state}`),
     queueWaited: () => undefined,
     nodeEnded: (handler, status) => void told.push(`${handler} ${status}`),
+    calledBack: (outcome) => void told.push(`callback ${outcome}`),
     slept: (count) => void told.push(`slept ${count}`),
     reconciled: (count) => void told.push(`reconciled ${count}`),
   };

@@ -3,7 +3,16 @@ import type { Environment } from '../store/embedded/environment.js';
 type Table = Environment['hot'];
 type Write = () => Promise<boolean>;
 
-const TABLES = ['hot', 'records', 'summaries', 'index', 'dead', 'definitions', 'idempotency'] as const;
+const TABLES = [
+  'hot',
+  'records',
+  'summaries',
+  'index',
+  'dead',
+  'definitions',
+  'idempotency',
+  'callbacks',
+] as const;
 
 /**
  * An environment whose disk can be told to fail or to wait. What is written before a write to the root table belongs to

@@ -193,6 +193,7 @@ async function fuzz(backend: string, ms: number): Promise<void> {
     const parser = createSubmissionParser({
       limits: { maxNodes: 10_000, maxParamsBytes: 1 << 18 },
       catalog: () => new Map(),
+      refusalOfCallback: () => undefined,
     });
     const fuzzer = new Fuzzer(engine, contract, await makeKnown(engine));
     const deadline = performance.now() + ms;

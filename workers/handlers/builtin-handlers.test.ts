@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BUILTIN_HANDLERS } from '../../src/model/builtin-handlers.js';
+import { parseRetryAfter } from '../../src/model/retry-after.js';
 import { DurableSleep } from '../durable-sleep.js';
 import { closedCircuits, runHandler, threadSettings } from '../testing/handler-run.js';
 import { createBuiltinHandlers } from './builtin-handlers.js';
@@ -9,7 +10,6 @@ import { delay } from './delay.js';
 import { echo } from './echo.js';
 import { input } from './input.js';
 import { output } from './output.js';
-import { parseRetryAfter } from './retry-after.js';
 
 test('there is a handler for each built-in name', () => {
   assert.deepEqual(

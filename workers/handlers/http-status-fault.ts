@@ -1,6 +1,6 @@
+import { parseRetryAfter } from '../../src/model/retry-after.js';
 import { HandlerFault } from '../handler-fault.js';
 import type { HttpAnswer } from './http-call.js';
-import { parseRetryAfter } from './retry-after.js';
 
 /** 4xx that tell of the moment and not of the request. */
 const TRANSIENT_4XX: ReadonlySet<number> = new Set([408, 429]);

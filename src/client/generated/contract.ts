@@ -21,7 +21,7 @@ export interface components {
             readonly idempotency_key?: string | null;
             /**
              * Format: uri
-             * @description Told the final status.
+             * @description Told the end by a signed POST of what a read of the status answers, at least once. Needs CALLBACK_SECRET.
              */
             readonly callback_url?: string | null;
         };
@@ -66,6 +66,11 @@ export interface components {
              * @default false
              */
             readonly trigger?: boolean | null;
+            /**
+             * Format: uri
+             * @description Told the end by a signed POST of what a read of the status answers, at least once. Needs CALLBACK_SECRET.
+             */
+            readonly callback_url?: string | null;
         };
         readonly RedriveBody: {
             /** @description Replaces the node's config for this run. Absent or null: as defined. */
@@ -384,6 +389,8 @@ export interface components {
             readonly oldest_ready_seconds: number;
             readonly outbox_events: number;
             readonly event_streams: number;
+            /** @description Callbacks still to be made, counted up to 10,000; null where this host makes none. */
+            readonly callbacks_pending: number | null;
             readonly worker_threads: {
                 readonly count: number;
                 readonly running_tasks: number;

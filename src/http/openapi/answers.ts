@@ -208,6 +208,11 @@ export const stats = record(
     tasks: record({ ready: COUNT, leased: COUNT, delayed: COUNT }),
     queues: mapOf(record({ ready: COUNT }), 'Queues in which tasks wait.'),
     ...{ oldest_ready_seconds: AMOUNT, outbox_events: COUNT, event_streams: COUNT },
+    callbacks_pending: {
+      type: ['integer', 'null'],
+      minimum: 0,
+      description: 'Callbacks still to be made, counted up to 10,000; null where this host makes none.',
+    },
     worker_threads: record({
       ...{ count: COUNT, running_tasks: COUNT },
       capacity: { ...COUNT, description: 'Tasks that run at once at most.' },

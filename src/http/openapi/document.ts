@@ -88,6 +88,7 @@ function operationObject(operation: Operation): JsonSchema {
     ...(all.length > 0 && { parameters: all }),
     ...(operation.body && { requestBody: bodyObject(operation.body) }),
     responses: responsesOf(operation),
+    ...(operation.callbackSchema && { callbacks: callbacksObject(operation.callbackSchema) }),
   };
 }
 
@@ -102,6 +103,31 @@ function bodyObject({ schema, isRequired, examples, also }: NonNullable<Operatio
       }),
     },
   };
+}
+
+const CALLBACK_HEADERS = {
+  'X-Millrace-Signature': 't=SECONDS,v1=HEX: the HMAC-SHA256 of `SECONDS.BODY` by CALLBACK_SECRET.',
+  'X-Millrace-Delivery': 'Names the end that is told; the same for all attempts.',
+  'X-Millrace-Attempt': 'From 1.',
+};
+
+function callbacksObject(schema: JsonSchema): JsonSchema {
+  const headers = Object.entries(CALLBACK_HEADERS).map(([name, description]) => ({
+    ...{ name, in: 'header', required: true, description },
+    schema: { type: 'string' },
+  }));
+  const answers = {
+    '2XX': { description: 'Taken; no further attempt is made.' },
+    410: { description: 'Not wanted; no further attempt is made.' },
+    default: { description: 'Not taken; tried again later, `Retry-After` is obeyed.' },
+  };
+  const post = {
+    summary: 'Told the end of the execution',
+    parameters: headers,
+    requestBody: { required: true, content: { 'application/json': { schema } } },
+    responses: answers,
+  };
+  return { ended: { '{$request.body#/callback_url}': { post } } };
 }
 
 function pathParameters(pattern: string): readonly JsonSchema[] {

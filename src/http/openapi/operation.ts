@@ -20,6 +20,8 @@ export interface Operation extends RoutePattern {
   /** In query and headers; those in the path follow from the pattern. */
   readonly parameters?: readonly Parameter[];
   readonly body?: RequestBody;
+  /** Of what the body's `callback_url` is told. */
+  readonly callbackSchema?: JsonSchema;
   /** By status. */
   readonly answers: Readonly<Record<number, Answer>>;
   /** Those of its own; what every call of its kind may meet is added to them (`errorsOf`). */

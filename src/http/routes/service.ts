@@ -58,13 +58,14 @@ export function serviceRoutes({ engine, feeds, telemetry, version, nowMs }: Serv
     {
       ...readStats,
       async handle() {
-        const { store, runner, hosts } = await engine.stats();
+        const { store, runner, hosts, callbacks } = await engine.stats();
         return jsonReply(200, {
           executions: { pending: store.pending, running: store.running },
           tasks: { ready: store.readyTasks, leased: store.leasedTasks, delayed: store.delayedTasks },
           queues: Object.fromEntries([...store.readyByQueue].map(([queue, ready]) => [queue, { ready }])),
           oldest_ready_seconds: store.oldestReadyMs / 1000,
           outbox_events: store.outbox,
+          callbacks_pending: callbacks ?? null,
           event_streams: feeds.streams,
           worker_threads: {
             count: runner.threads,

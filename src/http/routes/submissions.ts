@@ -6,7 +6,6 @@ import type { HttpReply } from '../http-server.js';
 import { readOptionalJson, requireJsonType } from '../json-body.js';
 import { rerunWorkflow, submitWorkflow } from '../openapi/operations/executions.js';
 import { jsonTextReply } from '../reply.js';
-import { invalidRequest } from '../request-problem.js';
 import type { Call, Route } from '../route.js';
 import type { SubmissionReader } from '../submission-reader.js';
 import { checkedIdempotencyKey, workflowIdOf } from './identifiers.js';
@@ -44,10 +43,10 @@ export function submissionRoutes({ engine, parser, reader }: SubmissionRoutesOpt
 async function runAgain(call: Call, engine: WorkflowEngine, parser: SubmissionParser): Promise<HttpReply> {
   const workflowId = workflowIdOf(call.params[0]);
   const key = checkedIdempotencyKey(call.request.header('idempotency-key'));
-  const { params, trigger } = parser.parseRerun(readOptionalJson(call.request));
+  const rerun = parser.parseRerun(readOptionalJson(call.request));
   const plan = await engine.plan(workflowId);
   const bytes = [Buffer.from(workflowId), call.request.body];
-  return submitOne(engine, { plan, params, trigger, ...idempotencyOf(call.client, key, bytes) });
+  return submitOne(engine, { plan, ...rerun, ...idempotencyOf(call.client, key, bytes) });
 }
 
 async function submitOne(engine: WorkflowEngine, submission: Submission): Promise<HttpReply> {
@@ -62,7 +61,6 @@ export function submittedText({ workflowId, executionId }: Submitted): string {
   return `{"workflow_id":"${workflowId}","execution_id":"${executionId}","message":"Workflow submitted successfully"}`;
 }
 
-/** VALIDATION_ERROR where the submission asks for something that this version does not do. */
 export function toSubmission(from: {
   readonly parsed: ParsedSubmission;
   /** What the submission's identity is the hash of. */
@@ -72,13 +70,9 @@ export function toSubmission(from: {
   readonly headerKey?: string | undefined;
 }): Submission {
   const { plan, params, trigger, idempotencyKey, callbackUrl } = from.parsed;
-  if (callbackUrl !== undefined) {
-    throw invalidRequest([
-      { path: '/callback_url', message: 'callbacks are not supported; leave it out and poll the status' },
-    ]);
-  }
   const key = from.headerKey ?? checkedIdempotencyKey(idempotencyKey);
-  return { plan, params, trigger, ...idempotencyOf(from.client, key, from.bytes) };
+  const callback = callbackUrl === undefined ? {} : { callbackUrl };
+  return { plan, params, trigger, ...callback, ...idempotencyOf(from.client, key, from.bytes) };
 }
 
 function idempotencyOf(

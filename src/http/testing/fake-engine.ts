@@ -195,6 +195,7 @@ export class FakeEngine implements WorkflowEngine {
         circuits: { closed: 0, open: 1, half_open: 0, opened: 1, refused: 0 },
       },
       hosts: [],
+      callbacks: 8,
     };
   }
 

@@ -51,6 +51,7 @@ export async function serveApi(
   const parser = createSubmissionParser({
     limits: { maxNodes: config.MAX_NODES, maxParamsBytes: config.MAX_PARAMS_BYTES },
     catalog: () => new Map(),
+    refusalOfCallback: ({ hostname }) => (hostname === 'private.test' ? 'is private' : undefined),
   });
   const options = createHttpApi({
     engine,

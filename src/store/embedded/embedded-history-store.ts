@@ -5,6 +5,7 @@ import { type ExecutionRecord, recordFromSnapshot } from '../../model/execution-
 import { type ExecutionId, uuidToBytes, type WorkflowId } from '../../model/ids.js';
 import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
 import type { ExecutionPage, ExecutionQuery, HistoryStore } from '../history-store.js';
+import { CallbackTable } from './callback-table.js';
 import type { EmbeddedStateStore } from './embedded-state-store.js';
 import type { Environment } from './environment.js';
 import { executionIdAtEnd, ID_BYTES, namePrefix, statePrefix, workflowPrefix } from './index-keys.js';
@@ -33,6 +34,7 @@ export class EmbeddedHistoryStore implements HistoryStore {
   readonly #state: EmbeddedStateStore;
   readonly #tables: RecordTables;
   readonly #retention: RetentionSweep;
+  readonly callbacks: CallbackTable;
 
   constructor(options: EmbeddedHistoryStoreOptions) {
     this.#environment = options.environment;
@@ -40,6 +42,7 @@ export class EmbeddedHistoryStore implements HistoryStore {
     this.#state = options.state;
     this.#tables = new RecordTables(options.environment);
     this.#retention = new RetentionSweep(options);
+    this.callbacks = new CallbackTable(options);
   }
 
   async record(events: readonly OutboxEvent[]): Promise<void> {
@@ -104,7 +107,10 @@ export class EmbeddedHistoryStore implements HistoryStore {
     }
     return newest
       .sorted()
-      .map(({ params: _params, deadlineAt: _deadlineAt, revision: _revision, ...rest }) => rest);
+      .map(
+        ({ params: _params, deadlineAt: _deadlineAt, revision: _revision, callbackUrl: _url, ...rest }) =>
+          rest,
+      );
   }
 
   async #recorded(query: ExecutionQuery, wanted: number): Promise<ExecutionSummary[]> {

@@ -500,7 +500,8 @@ export class EmbeddedStateStore implements StateStore {
       if (state !== 'completed' && state !== 'failed' && state !== 'cancelled') continue;
       if (execution.revision !== revision) continue;
       const end = { state, startedAt, finishedAt: finishedAt ?? execution.createdAt };
-      signals.push({ kind: 'ended', executionId, end });
+      const isAwaited = execution.callbackUrl !== undefined;
+      signals.push({ kind: 'ended', executionId, end, ...(isAwaited && { callback: true as const }) });
     }
     if (signals.length > 0) this.#listener(signals);
   }

@@ -21,6 +21,7 @@ export const TABLE_NAMES = [
   'dead',
   'definitions',
   'idempotency',
+  'callbacks',
 ] as const;
 type TableName = (typeof TABLE_NAMES)[number];
 type Table = Database<Buffer, Buffer>;
@@ -42,6 +43,8 @@ export interface Environment {
   readonly definitions: Table;
   /** SHA-256 of an idempotency key → first answer. */
   readonly idempotency: Table;
+  /** Ends that their callback URLs have still to be told of. See `callback-table.ts`. */
+  readonly callbacks: Table;
   close(): Promise<void>;
 }
 
@@ -114,6 +117,7 @@ function openTables(root: RootDatabase<Buffer, Buffer>, directory: string): Envi
       dead: table('dead'),
       definitions: table('definitions'),
       idempotency: table('idempotency'),
+      callbacks: table('callbacks'),
       close: () => root.close(),
     };
   });

@@ -3,6 +3,7 @@ import { type ExecutionRecord, snapshotExecution } from '../../model/execution-r
 import { type ExecutionId, uuidToBytes } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot, ExecutionSummary } from '../../model/snapshot.js';
+import { putCallback } from './callback-table.js';
 import type { Environment } from './environment.js';
 import { indexKeysOf } from './index-keys.js';
 import {
@@ -46,6 +47,8 @@ export class RecordTables {
     );
     for (const entry of indexKeysOf({ executionId, name, workflowId, state, finishedAt }))
       void index.put(entry, NOTHING);
+    if (execution.callbackUrl !== undefined && finishedAt !== undefined)
+      putCallback(this.#environment, { executionId, finishedAt, url: execution.callbackUrl });
     if (state !== 'failed') return;
     for (const letter of deadLettersOf(snapshotExecution(execution), execution.plan)) {
       void dead.put(encodeDeadLetterKey(letter), encodeDeadLetter(letter));

@@ -90,6 +90,8 @@ type HeadFields = [
   deadlineAt: Nullable<number>,
   error: Nullable<ErrorFields>,
   params: Uint8Array,
+  /** Left out where there is none. */
+  callbackUrl?: string,
 ];
 
 export type ExecutionHead = Omit<ExecutionSnapshot, 'nodes'>;
@@ -230,6 +232,22 @@ export function decodeIdempotency(row: Uint8Array): IdempotencyRecord {
   return { executionId, workflowId, bodyHash, expiresAt };
 }
 
+/** What the key of a callback does not say. */
+export interface CallbackRow {
+  readonly url: string;
+  readonly finishedAt: number;
+  readonly attempts: number;
+}
+
+export function encodeCallback({ url, finishedAt, attempts }: CallbackRow): Buffer {
+  return seal([url, finishedAt, attempts]);
+}
+
+export function decodeCallback(row: Uint8Array): CallbackRow {
+  const [url, finishedAt, attempts] = open(row) as [string, number, number];
+  return { url, finishedAt, attempts };
+}
+
 /** Any text under the same checksum: definitions and the description of the store. */
 export function encodeText(text: string): Buffer {
   return seal([text]);
@@ -240,7 +258,7 @@ export function decodeText(row: Uint8Array): string {
 }
 
 function headFields(execution: ExecutionRecord): HeadFields {
-  return [
+  const fields: HeadFields = [
     execution.plan.workflowId,
     execution.plan.name,
     EXECUTION_STATES.indexOf(execution.state),
@@ -252,11 +270,14 @@ function headFields(execution: ExecutionRecord): HeadFields {
     execution.error && errorFields(execution.error),
     execution.params,
   ];
+  if (execution.callbackUrl !== undefined) fields.push(execution.callbackUrl);
+  return fields;
 }
 
 function headFromFields(executionId: ExecutionId, fields: HeadFields): ExecutionHead {
   const [workflowId, name, state, revision, createdAt, startedAt, finishedAt, deadlineAt, error, params] =
     fields;
+  const callbackUrl = fields[10];
   return {
     executionId,
     workflowId: workflowId as WorkflowId,
@@ -268,6 +289,7 @@ function headFromFields(executionId: ExecutionId, fields: HeadFields): Execution
     ...present('finishedAt', finishedAt),
     ...present('deadlineAt', deadlineAt),
     ...(error && { error: errorFromFields(error) }),
+    ...present('callbackUrl', callbackUrl),
     params,
   };
 }

@@ -10,6 +10,7 @@ import { databaseUnavailable } from './database-fault.js';
 import { DayPartitions, leastIdAt } from './day-partitions.js';
 import { type HotSummaries, listExecutions } from './execution-lists.js';
 import { migrate, RECOVERY_LOCK } from './migrate.js';
+import { PostgresCallbacks } from './postgres-callbacks.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
 import { decodeRecord, EXECUTION_COLUMNS, type ExecutionRow } from './record-codec.js';
 import { Recorder } from './recorder.js';
@@ -83,6 +84,7 @@ export class PostgresHistoryStore implements HistoryStore {
   readonly #recorder: Recorder;
   readonly #retention: Retention;
   readonly deadLetters: PostgresDeadLetters;
+  readonly callbacks: PostgresCallbacks;
   #healthy = true;
   #probe: Timer | undefined;
   #closed = false;
@@ -91,11 +93,13 @@ export class PostgresHistoryStore implements HistoryStore {
     this.#pool = pool;
     this.#options = options;
     const partitions = new DayPartitions();
+    this.callbacks = new PostgresCallbacks(pool, options.clock);
     this.#recorder = new Recorder({
       pool,
       partitions,
       now: () => options.clock.now(),
       maxBatchBytes: options.maxBatchBytes,
+      callbacks: this.callbacks,
       onSetAside: options.onSetAside,
     });
     this.#retention = new Retention({

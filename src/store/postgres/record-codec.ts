@@ -27,8 +27,8 @@ export const SUMMARY_COLUMNS =
 export const EXECUTION_COLUMNS = `${SUMMARY_COLUMNS}, revision, record`;
 
 /**
- * First byte of a record: how the rest is written. 1: msgpack of [deadline, params, hosts, nodes], what the columns beside it do not
- * hold. A node is [state, fence, attempt, deliveries, host, queued, started, finished, output, rest]: the host by its place among
+ * First byte of a record: how the rest is written. 1: msgpack of [deadline, params, hosts, nodes] and, where there is one, the callback's
+ * URL: what the columns beside it do not hold. A node is [state, fence, attempt, deliveries, host, queued, started, finished, output, rest]: the host by its place among
  * the hosts, instants from the creation of the execution, null for what there is not, `rest` for what few nodes have, left out
  * where there is nothing of it. Names of fields would be two thirds of a small record.
  */
@@ -56,15 +56,17 @@ type PackedRecord = readonly [
   params: Uint8Array,
   hosts: readonly string[],
   nodes: readonly PackedNode[],
+  callbackUrl?: string,
 ];
 
 export function encodeRecord(snapshot: ExecutionSnapshot): Buffer {
-  const { createdAt, deadlineAt, params } = snapshot;
+  const { createdAt, deadlineAt, params, callbackUrl } = snapshot;
   const since = (instant: number | undefined): number | null =>
     instant === undefined ? null : instant - createdAt;
   const hosts: string[] = [];
   const nodes = snapshot.nodes.map((node) => packNode(node, hosts, since));
-  const packed: PackedRecord = [since(deadlineAt), params, hosts, nodes];
+  const head = [since(deadlineAt), params, hosts, nodes] as const;
+  const packed: PackedRecord = callbackUrl === undefined ? head : [...head, callbackUrl];
   return Buffer.concat([Buffer.of(FORMAT), packr.pack(packed)]);
 }
 
@@ -88,13 +90,14 @@ function packNode(
 export function decodeRecord(row: ExecutionRow): ExecutionSnapshot {
   if (row.record[0] !== FORMAT)
     throw new Error(`a record of format ${row.record[0]} cannot be read by this version`);
-  const [deadline, params, hosts, nodes] = packr.unpack(row.record.subarray(1)) as PackedRecord;
+  const [deadline, params, hosts, nodes, callbackUrl] = packr.unpack(row.record.subarray(1)) as PackedRecord;
   const summary = decodeSummary(row);
   const { createdAt } = summary;
   return {
     ...summary,
     revision: Number(row.revision),
     ...(deadline !== null && { deadlineAt: createdAt + deadline }),
+    ...(callbackUrl !== undefined && { callbackUrl }),
     params,
     nodes: nodes.map((node) => unpackNode(node, hosts, createdAt)),
   };

@@ -8,6 +8,7 @@ import { EXECUTION_STATES } from '../../model/states.js';
 import { arrayOf } from './binary-arrays.js';
 import { databaseUnavailable, isContentFault, isMissingPartition, isTransient } from './database-fault.js';
 import { type DayPartitions, dayOf } from './day-partitions.js';
+import type { PostgresCallbacks } from './postgres-callbacks.js';
 import { encodeError, encodeRecord, encodeWhole, escapeText, indexedText } from './record-codec.js';
 
 export interface RecorderOptions {
@@ -16,6 +17,7 @@ export interface RecorderOptions {
   readonly now: () => number;
   /** Bytes of records in one transaction, about. */
   readonly maxBatchBytes: number;
+  readonly callbacks: Pick<PostgresCallbacks, 'keep'>;
   /** A record that cannot be written for what it holds was put into `set_aside`. */
   readonly onSetAside: (executionId: string, reason: string) => void;
 }
@@ -82,6 +84,8 @@ export class Recorder {
     for (const rows of [ended, unfinished]) {
       for (const batch of batchesOf(rows, bytesOfRow, this.#options.maxBatchBytes)) await this.#write(batch);
     }
+    // Last: who was told of an end finds it in the record.
+    await this.#options.callbacks.keep(events);
   }
 
   /** Halves a batch that the database refuses for its contents until the one to blame is found. All of one kind. */

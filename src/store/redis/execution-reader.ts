@@ -188,7 +188,7 @@ export class ExecutionReader {
       const wanted = names.filter((node) => rows.has(`n${node}`));
       const payloads = await this.#pages(
         payloadsKey,
-        ['p', 'x', ...wanted.flatMap((node) => perNode.map((field) => `${field}${node}`))],
+        ['p', 'x', 'u', ...wanted.flatMap((node) => perNode.map((field) => `${field}${node}`))],
         head.outputBytes > 8 << 20 ? PAGE_PAYLOADS : PAGE_NODES * perNode.length,
       );
       const after = (await client.command('HGET', rowsKey, 'h')) as Buffer | null;

@@ -17,7 +17,8 @@ import type { ExecutionId } from '../../model/ids.js';
  *     fanouts           zset    "execution node" of unfinished fan-outs           until finished
  *     x:<execution>     hash    h head, w workflow, n<i> node, a<i> arrivals, f<i> cursor, d dead node,
  *                               l<lane> ready nodes of a large execution in a lane, k lanes with a line of its own
- *     y:<execution>     hash    p params, o<i> output, e<i> error, f<i> failures, c<i> config, g<i> deleted letter, x error
+ *     y:<execution>     hash    p params, o<i> output, e<i> error, f<i> failures, c<i> config, g<i> deleted letter, x error,
+ *                               u callback URL
  *     b:<execution>:<lane> list ready nodes behind the execution's share of the lanes
  *     s:<lane>          stream  ready and leased nodes; its group `hosts` holds the leases
  *     w:<workflow>      string  definition, JSON                                  as its entry in `definitions`

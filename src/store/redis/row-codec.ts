@@ -80,6 +80,7 @@ export function decodeExecution(
   const hasNodes = head.startedAt !== undefined;
   const nodes = hasNodes ? plan.nodes.map((_node, index) => decodeNode(source, index, plan, hostName)) : [];
   const error = executionError(source, plan, nodes);
+  const callbackUrl = payloads.get('u');
   return {
     executionId: source.executionId,
     workflowId: source.workflowId,
@@ -91,6 +92,7 @@ export function decodeExecution(
     ...(head.finishedAt !== undefined && { finishedAt: head.finishedAt }),
     ...(head.deadlineAt !== undefined && { deadlineAt: head.deadlineAt }),
     ...(error && { error }),
+    ...(callbackUrl && { callbackUrl: String(callbackUrl) }),
     params: payloads.get('p') ?? Buffer.from('{}'),
     nodes,
   };
@@ -203,6 +205,7 @@ export function encodeExecution(
   const rows: (readonly [string, Uint8Array | string])[] = [['w', snapshot.workflowId]];
   const payloads: (readonly [string, Uint8Array | string])[] = [['p', snapshot.params]];
   if (snapshot.error) payloads.push(['x', JSON.stringify(snapshot.error)]);
+  if (snapshot.callbackUrl !== undefined) payloads.push(['u', snapshot.callbackUrl]);
   const isRunning = snapshot.state === 'running';
   for (const [index, node] of snapshot.nodes.entries()) {
     if (isRunning && node.state === 'ready') ready.push(index);

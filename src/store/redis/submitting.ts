@@ -109,7 +109,10 @@ export class Submitting {
         ? [hashOf(idempotency.key), idempotency.bodyHash, idempotency.ttlMs]
         : [false, false, false]),
     ]);
-    return packForLua([definitions, rows]);
+    const callbacks = items.flatMap(({ item: { callbackUrl } }, at) =>
+      callbackUrl === undefined ? [] : [at + 1, callbackUrl],
+    );
+    return packForLua([definitions, rows, callbacks]);
   }
 
   /** The store was emptied: every definition goes along again. */

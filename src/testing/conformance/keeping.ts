@@ -38,6 +38,24 @@ export function keepingConformance(create: CreateSubject): void {
         assert.deepEqual([again.node, again.attempt, again.fence], [0, 2, 2]);
       }));
 
+    test('whom to tell of the end, also through the record and a redrive', () =>
+      withSubject(create, async (bench) => {
+        const callbackUrl = 'https://example.com/ended?a=ü';
+        const plan = rowOf(1);
+        const executionId = await bench.submit(plan, { callbackUrl });
+        await bench.crash();
+        assert.equal((await bench.read(executionId)).callbackUrl, callbackUrl);
+        await bench.subject.advance(bench.subject.leaseMs);
+        await (await bench.store.reclaim()).durable;
+        await bench.fail(await bench.leaseOne());
+        assert.equal((await bench.subject.recorded(executionId))?.callbackUrl, callbackUrl);
+        await bench.subject.letGo();
+        assert.equal(await bench.redrive({ executionId, plan, node: 0 }), 'redriven');
+        assert.equal((await bench.read(executionId)).callbackUrl, callbackUrl);
+        await bench.finish(await bench.leaseOne());
+        assert.equal((await bench.subject.recorded(executionId))?.callbackUrl, callbackUrl);
+      }));
+
     test('a deadline that passed meanwhile is found', () =>
       withSubject(create, async (bench) => {
         const id = await bench.submit(rowOf(1, { timeoutMs: 1000 }));

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { LeasedTask, LeaseRequest, StoreSignal, TaskOutcome } from '../../model/commands.js';
+import type {
+  LeasedTask,
+  LeaseRequest,
+  StoreSignal,
+  SubmitCommand,
+  TaskOutcome,
+} from '../../model/commands.js';
 import type { ExecutionId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
@@ -64,11 +70,11 @@ export class Bench {
 
   async submit(
     plan: Plan,
-    options: { readonly trigger?: boolean; readonly params?: Uint8Array } = {},
+    options: Partial<Pick<SubmitCommand, 'trigger' | 'params' | 'callbackUrl'>> = {},
   ): Promise<ExecutionId> {
     const executionId = this.nextId();
-    const { trigger = true, params = NO_PARAMS } = options;
-    const reply = await this.store.submit([{ executionId, plan, params, trigger }]);
+    const command = { executionId, plan, trigger: true, params: NO_PARAMS, ...options };
+    const reply = await this.store.submit([command]);
     assert.deepEqual(reply.outcomes, [{ kind: 'accepted' }]);
     await reply.durable;
     return executionId;

@@ -201,6 +201,7 @@ function telemetryOf(witness: Witness): Telemetry {
     queueWaited: () => undefined,
     nodeEnded: () => undefined,
     slept: () => undefined,
+    calledBack: () => undefined,
     reconciled: (count) =>
       witness.expect(count === 0, () => `the reconciler found ${count} executions that nothing would wake`),
   };

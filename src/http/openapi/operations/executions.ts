@@ -27,6 +27,7 @@ export const submitWorkflow = {
     isRequired: true,
     examples: { least: SUBMISSION, everything: SUBMISSION_WITH_EVERYTHING },
   },
+  callbackSchema: execution,
   answers: { 201: { description: 'Accepted and durable.', schema: submitted } },
   errors: [
     ...['EMPTY_WORKFLOW', 'DUPLICATE_NODE_ID', 'INVALID_NODE_REFERENCE', 'CYCLIC_DEPENDENCY'],
@@ -45,6 +46,7 @@ export const rerunWorkflow = {
     isRequired: false,
     examples: { started: { params: { customer: 7 }, trigger: true } },
   },
+  callbackSchema: execution,
   answers: { 201: { description: 'Accepted and durable.', schema: submitted } },
   errors: ['WORKFLOW_NOT_FOUND', 'IDEMPOTENCY_KEY_REUSED', 'OVERLOADED'],
 } as const satisfies Operation;

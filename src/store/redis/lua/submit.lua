@@ -4,8 +4,9 @@
 -- its first execution and creates nothing. Nothing is written where a definition is missing: the call answers DEFINITION and
 -- comes again with it.
 -- Arguments: packed; each definition: body (empty where the partition has it); each item: params.
---   packed  msgpack [definitions, items flat]; definition: workflow, nodes, timeout_ms (or false), roots (targets as in fan_out)
+--   packed  msgpack [definitions, items flat, callbacks flat]; definition: workflow, nodes, timeout_ms (or false), roots (targets as in fan_out)
 --           item: id, place of its definition, 1 to start it, created, idempotency key (or false), body_hash and ttl_ms (or false)
+--           callback: place of its item, URL
 -- Outcomes: {code} or {code, execution, workflow}. Cost: O(items + roots + tasks).
 --- include partition
 --- include execution
@@ -13,7 +14,9 @@
 --- include flow
 --- include lease
 --- include settle
-local packed, items = unpack(cmsgpack.unpack(argument()))
+local packed, items, callbacks = unpack(cmsgpack.unpack(argument()))
+local callback_urls = {}
+for at = 1, #callbacks, 2 do callback_urls[callbacks[at]] = callbacks[at + 1] end
 local definitions = {}
 for at = 1, #packed do
   local workflow, nodes, timeout_ms, roots = unpack(packed[at])
@@ -67,6 +70,7 @@ for at = 1, #items / 7 do
   if not outcome then
     if not load(id) then
       local e = create(id, definition, created, params)
+      if callback_urls[at] then redis.call('HSET', e.y, 'u', callback_urls[at]) end
       if trigger == 1 then start(e, definition.timeout_ms, definition.roots) end
     end
     if key then
