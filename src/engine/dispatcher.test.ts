@@ -400,6 +400,14 @@ describe('draining', () => {
     assert.equal(dispatcher.runningCount, 0);
   });
 
+  test('that finds the store away leaves its leases to run out', async () => {
+    const { dispatcher, store } = await running([leasedTask(0)], 2);
+    const released = dispatcher.release();
+    store.calls[1]?.fail(new Error('away'));
+    await released;
+    assert.equal(dispatcher.runningCount, 0);
+  });
+
   test('that ends before all results are in the store waits for those, sent and unsent', async () => {
     const { dispatcher, runner, store } = await running([leasedTask(0), leasedTask(1), leasedTask(2)], 3);
     const [a = 0, b = 0] = runner.running.keys();

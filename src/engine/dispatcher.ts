@@ -318,7 +318,12 @@ export class Dispatcher {
 
   async #handBack(tasks: readonly LeasedTask[]): Promise<void> {
     if (tasks.length === 0) return;
-    await (await this.#options.store.advance(this.#released(tasks))).durable;
+    try {
+      await (await this.#options.store.advance(this.#released(tasks))).durable;
+    } catch (error) {
+      const what = 'tasks could not be handed back; they run again once their leases have run out';
+      this.#options.log.warn(what, { error, tasks: tasks.length });
+    }
   }
 
   #released(tasks: readonly LeasedTask[]): TaskResult[] {

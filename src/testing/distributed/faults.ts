@@ -8,6 +8,8 @@ type Fault = (fleet: Fleet, random: SeededRandom) => Promise<void>;
 /** Longer than hosts take to give up a silent connection at times, shorter at others. */
 const LONGEST_CUT_MS = 8000;
 const LONGEST_OUTAGE_MS = 1500;
+/** Of what a host told that did not exit as it should. */
+const LAST_LINES = 20;
 
 /** Raised where a host that was asked to stop does not exit as it should. */
 export class BadExit extends Error {
@@ -72,9 +74,14 @@ export function parseFaults(text: string): readonly FaultName[] {
 }
 
 async function stopHost(fleet: Fleet, each: FleetHost): Promise<void> {
-  const { code, signal } = await each.host.process.stop();
+  const { process } = each.host;
+  const { code, signal } = await process.stop();
   await fleet.forget(each);
-  if (code !== 0) throw new BadExit(`a host that was asked to stop ended with ${code ?? signal}`);
+  if (code === 0) return;
+  const last = process.output().trimEnd().split('\n').slice(-LAST_LINES).join('\n    ');
+  throw new BadExit(
+    `a host that was asked to stop ended with ${code ?? signal}, and its last lines were\n    ${last}`,
+  );
 }
 
 async function cut({ ways }: FleetHost, way: keyof FleetHost['ways'], random: SeededRandom): Promise<void> {
