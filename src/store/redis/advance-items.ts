@@ -30,17 +30,22 @@ export interface AdvanceItem {
   readonly timerMs: number | undefined;
 }
 
-interface Draft {
-  readonly executionId: ExecutionId;
-  readonly plan: Plan;
-  readonly node: number;
+/** What the script does with a node (lua/advance.lua). */
+interface Terms {
   readonly op: string;
-  readonly guard: number;
   readonly a?: number;
   readonly b?: number;
   readonly payload?: string | Uint8Array | undefined;
   readonly satisfies?: boolean;
   readonly timerMs?: number;
+}
+
+interface Draft {
+  readonly executionId: ExecutionId;
+  readonly plan: Plan;
+  readonly node: number;
+  readonly guard: number;
+  readonly terms: Terms;
   readonly task?: LeasedTask;
 }
 
@@ -54,7 +59,7 @@ export class AdvanceItems {
 
   ofResult({ task, outcome }: TaskResult): AdvanceItem {
     const { executionId, plan, node, fence } = task;
-    return this.#item({ executionId, plan, node, guard: fence, task, ...draftOf(task, outcome) });
+    return this.#item({ executionId, plan, node, guard: fence, task, terms: termsOf(task, outcome) });
   }
 
   ofExpired(lease: {
@@ -70,10 +75,8 @@ export class AdvanceItems {
   }): AdvanceItem {
     const { executionId, plan, node, fence, deliveries, maxDeliveries, died, error } = lease;
     const payload = jsonOf(deliveriesExhausted(deliveries + 1, error));
-    return this.#item({
-      ...{ executionId, plan, node, guard: fence, op: 'x' },
-      ...{ a: maxDeliveries, b: died ? 1 : 0, payload },
-    });
+    const terms = { op: 'x', a: maxDeliveries, b: died ? 1 : 0, payload };
+    return this.#item({ executionId, plan, node, guard: fence, terms });
   }
 
   ofTimer(timer: {
@@ -84,22 +87,27 @@ export class AdvanceItems {
     readonly at: number;
   }): AdvanceItem {
     const { executionId, plan, node, at } = timer;
-    const op = node < 0 ? 'e' : 't';
-    return this.#item({ executionId, plan, node, op, guard: at, satisfies: node >= 0 });
+    const terms = { op: node < 0 ? 'e' : 't', satisfies: node >= 0 };
+    return this.#item({ executionId, plan, node, guard: at, terms });
   }
 
-  #item({ executionId, plan, node, op, guard, a, b, payload, satisfies, timerMs, task }: Draft): AdvanceItem {
+  /** One shape, and no object on the way to it: this is made for every node that ends. */
+  #item(draft: Draft): AdvanceItem {
+    const { plan, node, guard, terms } = draft;
+    const satisfies = terms.satisfies === true;
     const wire = this.#wires.of(plan);
-    const { lane, entry } = (task ?? {}) as Partial<RedisTask>;
+    const task = draft.task as Partial<RedisTask> | undefined;
     return {
-      ...{ executionId, plan, node },
+      executionId: draft.executionId,
+      plan,
+      node,
       step: satisfies ? wire.step(node) : wire.place(node),
-      terms: [op, guard, a ?? false, b ?? false, lane || false, entry || false],
-      payload,
+      terms: [terms.op, guard, terms.a ?? false, terms.b ?? false, task?.lane || false, task?.entry || false],
+      payload: terms.payload,
       weight: satisfies ? wire.firstSize(node) : 0,
-      bytes: payload?.length ?? 0,
-      isCut: satisfies === true && wire.isCut(node),
-      timerMs,
+      bytes: terms.payload?.length ?? 0,
+      isCut: satisfies && wire.isCut(node),
+      timerMs: terms.timerMs,
     };
   }
 }
@@ -108,22 +116,22 @@ export class AdvanceItems {
 export function advanceArguments(items: readonly AdvanceItem[]): ScriptArgument[] {
   const steps = new Map<Step, number>();
   const payloads: ScriptArgument[] = [];
-  const rows = items.flatMap(({ executionId, step, terms, payload }) => {
+  const rows: (string | number | false)[] = [];
+  for (const { executionId, step, terms, payload } of items) {
     let place = steps.get(step);
     if (place === undefined) {
       place = steps.size + 1;
       steps.set(step, place);
     }
+    rows.push(executionId, place);
+    for (const term of terms) rows.push(term);
+    rows.push(payload === undefined ? 0 : 1);
     if (payload !== undefined) payloads.push(payload);
-    return [executionId, place, ...terms, payload === undefined ? 0 : 1];
-  });
+  }
   return [packForLua([[...steps.keys()], rows]), ...payloads];
 }
 
-function draftOf(
-  task: LeasedTask,
-  outcome: TaskOutcome,
-): Pick<Draft, 'op' | 'a' | 'b' | 'payload' | 'satisfies' | 'timerMs'> {
+function termsOf(task: LeasedTask, outcome: TaskOutcome): Terms {
   switch (outcome.kind) {
     case 'completed':
       return { op: 'c', a: outcome.output ? 1 : 0, payload: outcome.output, satisfies: true };

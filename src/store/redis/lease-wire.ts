@@ -6,6 +6,7 @@ import { packForLua, separateTexts, unpackFromLua } from './plan-wire.js';
 import type { ScriptArgument } from './script-registry.js';
 import { NODE_FLAG } from './vocabulary.js';
 
+const NO_PARAMS = Buffer.from('{}');
 export const NO_LEASE: readonly ScriptArgument[] = ['0'];
 
 export interface LeaseTerms {
@@ -43,29 +44,26 @@ export function leaseArguments(terms: LeaseTerms): readonly ScriptArgument[] {
 
 /** A task of a reply, before its plan is known. */
 export interface LeasedRow {
-  readonly executionId: ExecutionId;
-  readonly workflowId: WorkflowId;
-  readonly node: number;
-  readonly isPaged: boolean;
-  toTask(plan: Plan, pagedInputs: LeasedTask['inputs'] | undefined): RedisTask;
+  readonly task: PackedTask;
+  /** Params, a config in place of the plan's, outputs of the inputs; null: there is none. */
+  readonly payloads: readonly (Buffer | null)[];
 }
 
-/** id, node, fence, attempt, deliveries, flags, queued, workflow, lane, entry, 1 where its inputs are read apart, number of payloads. */
+/** A task as hand_out of lib/lease.lua puts it together. */
 type PackedTask = readonly [
-  ...[
-    ExecutionId,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    WorkflowId,
-    string,
-    string,
-    number,
-    number,
-  ],
+  executionId: ExecutionId,
+  node: number,
+  fence: number,
+  attempt: number,
+  deliveries: number,
+  flags: number,
+  queuedAt: number,
+  workflowId: WorkflowId,
+  lane: string,
+  entry: string,
+  /** 1 where its inputs are read apart. */
+  paged: number,
+  payloads: number,
 ];
 
 /** The tasks of a reply (lib/settle.lua): packed, and the payloads of all of them one after the other. */
@@ -76,31 +74,41 @@ export function decodeLeased(leased: unknown): LeasedRow[] {
   let first = 0;
   return (unpackFromLua(packed) as PackedTask[]).map((task) => {
     first += task[11];
-    return leasedRow(task, payloads.slice(first - task[11], first));
+    return { task, payloads: payloads.slice(first - task[11], first) };
   });
 }
 
-/** `payloads`: params, a config in place of the plan's, outputs of the inputs; null: there is none. */
-function leasedRow(task: PackedTask, payloads: readonly (Buffer | null)[]): LeasedRow {
-  const [executionId, node, fence, attempt, deliveries, flags, queued, workflowId, lane, entry, paged] = task;
-  const [params, config, ...outputs] = payloads;
-  return {
-    ...{ executionId, workflowId, node },
-    isPaged: paged === 1,
-    toTask: (plan, pagedInputs) => ({
-      ...{ executionId, plan, node, fence, attempt, deliveries },
-      alone: (flags & NODE_FLAG.alone) !== 0,
-      suspect: deliveries > 0,
-      queuedAt: queued,
-      params: params ?? Buffer.from('{}'),
-      inputs:
-        pagedInputs ??
-        (plan.nodes[node]?.inputs ?? []).flatMap((input, at) => {
-          const output = outputs[at];
-          return output ? [{ node: input, output }] : [];
-        }),
-      ...(config && { configOverride: config }),
-      ...{ lane, entry },
-    }),
+/** `pagedInputs`: the inputs where they were read apart. One shape: this is made for every task. */
+export function leasedTask(
+  { task, payloads }: LeasedRow,
+  plan: Plan,
+  pagedInputs?: LeasedTask['inputs'],
+): RedisTask {
+  const [executionId, node, fence, attempt, deliveries, flags, queuedAt, , lane, entry] = task;
+  const [params, config] = payloads;
+  const leased = {
+    executionId,
+    plan,
+    node,
+    fence,
+    attempt,
+    deliveries,
+    alone: (flags & NODE_FLAG.alone) !== 0,
+    suspect: deliveries > 0,
+    queuedAt,
+    params: params ?? NO_PARAMS,
+    inputs: pagedInputs ?? inputsOf(payloads, plan.nodes[node]?.inputs ?? []),
+    lane,
+    entry,
   };
+  return config ? { ...leased, configOverride: config } : leased;
+}
+
+function inputsOf(payloads: readonly (Buffer | null)[], nodes: readonly number[]): LeasedTask['inputs'] {
+  const inputs: { node: number; output: Buffer }[] = [];
+  for (let at = 0; at < nodes.length; at += 1) {
+    const output = payloads[at + 2];
+    if (output) inputs.push({ node: nodes[at] as number, output });
+  }
+  return inputs;
 }

@@ -1,5 +1,5 @@
 import type { LeasedTask, LeaseRequest } from '../../model/commands.js';
-import { decodeLeased, type LeasedRow, leaseArguments, NO_LEASE } from './lease-wire.js';
+import { decodeLeased, type LeasedRow, leaseArguments, leasedTask, NO_LEASE } from './lease-wire.js';
 import { MAX_CALL_BYTES } from './partition-batches.js';
 import type { ScriptReply } from './partition-client.js';
 import type { ScriptArgument } from './script-registry.js';
@@ -154,8 +154,7 @@ export class TaskLeasing {
       return [];
     }
     wakeUps.leasedFrom(partition, calledAt, reply.more);
-    const rows = await Promise.all(decodeLeased(reply.leased).map((row) => this.#toTask(partition, row)));
-    const tasks = rows.filter((task) => task !== undefined);
+    const tasks = await this.#tasksOf(partition, decodeLeased(reply.leased));
     for (const task of tasks) held.add(task);
     wakeUps.endedHere(partition, reply);
     return tasks;
@@ -175,16 +174,30 @@ export class TaskLeasing {
     });
   }
 
+  /** Nearly all plans are known, and those tasks are made without a promise each. */
+  async #tasksOf(partition: number, rows: readonly LeasedRow[]): Promise<LeasedTask[]> {
+    const { plans } = this.#context;
+    const tasks: LeasedTask[] = [];
+    const others: Promise<LeasedTask | undefined>[] = [];
+    for (const row of rows) {
+      const [, , , , , , , workflowId, , , isPaged] = row.task;
+      const plan = isPaged === 1 ? undefined : plans.peek(workflowId);
+      if (plan) tasks.push(leasedTask(row, plan));
+      else others.push(this.#toTask(partition, row));
+    }
+    if (others.length === 0) return tasks;
+    return [...tasks, ...(await Promise.all(others)).filter((task) => task !== undefined)];
+  }
+
   /** undefined: the plan cannot be read; the lease runs out, and is held up for as long as that is so. */
   async #toTask(partition: number, leased: LeasedRow): Promise<LeasedTask | undefined> {
     const { planOf, plans, reader } = this.#context;
-    const { executionId, workflowId } = leased;
+    const [executionId, node, , , , , , workflowId, , , isPaged] = leased.task;
     const plan = plans.peek(workflowId) ?? (await planOf(executionId, workflowId, partition));
     if (!plan) return undefined;
-    const inputs = leased.isPaged
-      ? await reader.outputs(executionId, plan.nodes[leased.node]?.inputs ?? [])
-      : undefined;
-    return leased.toTask(plan, inputs);
+    const inputs =
+      isPaged === 1 ? await reader.outputs(executionId, plan.nodes[node]?.inputs ?? []) : undefined;
+    return leasedTask(leased, plan, inputs);
   }
 }
 

@@ -5,7 +5,7 @@ import type { ExecutionId, HostId } from '../../model/ids.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot } from '../../model/snapshot.js';
 import type { RedisConnection } from '../../store/redis/connection.js';
-import { decodeLeased } from '../../store/redis/lease-wire.js';
+import { decodeLeased, leasedTask } from '../../store/redis/lease-wire.js';
 import type { PartitionClient } from '../../store/redis/partition-client.js';
 import type { RedisStateStore } from '../../store/redis/redis-state-store.js';
 import { emptyServers, MemoryRecord, openTestStore } from '../redis-fixture.js';
@@ -116,6 +116,6 @@ export function leasedIn(
   planOf: (id: ExecutionId) => Plan,
 ): readonly LeasedTask[] {
   return applied.flatMap(({ reply }) =>
-    decodeLeased(reply[2]).map((leased) => leased.toTask(planOf(leased.executionId), undefined)),
+    decodeLeased(reply[2]).map((leased) => leasedTask(leased, planOf(leased.task[0]))),
   );
 }
