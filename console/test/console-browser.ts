@@ -20,6 +20,8 @@ export interface ConsolePageOptions {
   readonly width?: number;
   readonly height?: number;
   readonly colours?: 'light' | 'dark';
+  /** The test breaks the page's connections, which a browser writes to its log too. */
+  readonly losesConnections?: true;
   /** Statuses of refusals that the test provokes: a browser writes each to its log. */
   readonly refusals?: readonly number[];
 }
@@ -59,14 +61,17 @@ export class ConsoleBrowser {
   }
 
   async open(options: ConsolePageOptions = {}): Promise<ConsolePage> {
-    const { width = 1280, height = 800, colours = 'light', refusals = [] } = options;
+    const { width = 1280, height = 800, colours = 'light', refusals = [], losesConnections } = options;
     const context = await this.#browser.newContext({ viewport: { width, height }, colorScheme: colours });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
-    const isExpected = (text: string) =>
-      refusals.some((status) =>
-        text.startsWith(`Failed to load resource: the server responded with a status of ${status} `),
-      );
+    const expected = [
+      ...refusals.map(
+        (status) => `Failed to load resource: the server responded with a status of ${status} `,
+      ),
+      ...(losesConnections ? ['Failed to load resource: net::'] : []),
+    ];
+    const isExpected = (text: string) => expected.some((start) => text.startsWith(start));
     page.on('console', (message) => {
       const text = message.text();
       if (message.type() === 'error' && !isExpected(text)) this.#faults.push(`${page.url()}: ${text}`);

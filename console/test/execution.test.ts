@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { poll } from '../../src/testing/poll.js';
 import { serverTestsAreSkipped } from '../../src/testing/servers/skipped-servers.js';
+import { startBreakingProxy } from './breaking-proxy.js';
 import { ConsoleBrowser, type ConsolePage } from './console-browser.js';
 
 if (!serverTestsAreSkipped('tests of the console in a browser')) {
@@ -45,6 +46,26 @@ if (!serverTestsAreSkipped('tests of the console in a browser')) {
       await page.getByRole('region', { name: 'output' }).getByText('"green"').first().waitFor();
       await page.getByRole('tab', { name: 'Params' }).click();
       await page.getByRole('region', { name: 'params' }).getByText('"green"').waitFor();
+    });
+
+    test('on where its events broke off, from the last one that came', async () => {
+      const { engine } = browser;
+      const id = await engine.begin([
+        { id: 'first', handler: 'gate', config: { gate: 'before-the-break' } },
+        { id: 'second', handler: 'gate', dependencies: ['first'], config: { gate: 'after-the-break' } },
+      ]);
+      const proxy = await startBreakingProxy(engine.url);
+      const { page } = await browser.open({ losesConnections: true });
+      await page.goto(`${proxy.url}/#/execution/${id}`);
+      await page.locator('.live-mark', { hasText: 'Live' }).waitFor();
+      await engine.journal.openGate('before-the-break');
+      await page.locator('.progress-counts', { hasText: '1 completed' }).waitFor();
+      assert.doesNotMatch(proxy.sent(), /last-event-id/i);
+      proxy.breakAll();
+      await poll('the page to connect again', () => /last-event-id: \S/i.test(proxy.sent()));
+      await engine.journal.openGate('after-the-break');
+      await page.locator('.progress-counts', { hasText: '2 completed' }).waitFor();
+      await proxy.close();
     });
 
     test('as a graph that the keyboard walks, and a list of nodes', async () => {

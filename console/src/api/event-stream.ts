@@ -16,6 +16,8 @@ export interface FollowOptions {
 
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 10_000;
+/** The engine sends a comment every few seconds (EVENTS_HEARTBEAT_SECONDS): a connection that is silent for so long is dead, though nobody has closed it. */
+const SILENCE_MS = 30_000;
 
 /**
  * Server-Sent Events by fetch, because an EventSource can send no Authorization header. Connects again where the connection
@@ -63,7 +65,8 @@ async function readEvents(
   const decoder = new TextDecoder();
   let rest = '';
   for (;;) {
-    const { done, value } = await reader.read();
+    const silence = setTimeout(() => void reader.cancel(), SILENCE_MS);
+    const { done, value } = await reader.read().finally(() => clearTimeout(silence));
     if (done) return;
     const blocks = (rest + decoder.decode(value, { stream: true })).split('\n\n');
     rest = blocks.pop() ?? '';

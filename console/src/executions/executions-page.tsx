@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { call } from '../api/call.js';
-import { messageOf } from '../api/fault.js';
+import { ApiFault, messageOf } from '../api/fault.js';
 import type { ExecutionSummary, Stats } from '../api/types.js';
 import { usePoll } from '../parts/poll.js';
 import { Empty, Fault, Loading } from '../parts/states-of-page.tsx';
@@ -120,8 +120,8 @@ function useCounts(isLive: boolean): StatusCounts {
         ...{ PENDING: executions.pending, RUNNING: executions.running },
         ...{ COMPLETED: totals.completed, FAILED: totals.failed, CANCELLED: totals.cancelled },
       });
-    } catch {
-      isRefused.current = !signal.aborted;
+    } catch (error) {
+      isRefused.current = error instanceof ApiFault && error.status === 403;
     }
   };
   usePoll(refresh, isLive ? REFRESH_MS : 0, '');
