@@ -12,7 +12,7 @@ import { PlainError, runMain } from './project.mjs';
 
 const WORKFLOWS = 20;
 /** Short, so that nobody has to wait for the default of 15 s. */
-const LEASE_MS = 3000;
+const LEASE_MS = 5000;
 const ENVIRONMENT = { LEASE_MS: String(LEASE_MS), WORKER_THREADS: '1', LOG_LEVEL: 'info', API_KEYS: '' };
 const TIMEOUT_MS = 120_000;
 const DRAIN_MS = 30_000;

@@ -20,11 +20,12 @@ const API_KEY = 'a-key-of-this-run';
 const VARIABLES = { REDIS_PASSWORD: 'of-redis', POSTGRES_PASSWORD: 'of-postgres', MILLRACE_API_KEY: API_KEY };
 const HEADERS = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' };
 /**
- * The lease is shortened so that the work of a killed worker is taken over within seconds. Containers call no private address unless it is
- * allowed; here they are bound to the loopback, so it is said.
+ * The lease is shortened so that the work of a killed worker is taken over sooner, and no shorter, because a host that a busy machine keeps
+ * from its heartbeats counts as dead. Containers call no private address unless it is allowed; here they are bound to the loopback, so it
+ * is said.
  */
 const SETTINGS = {
-  LEASE_MS: '2000',
+  LEASE_MS: '10000',
   LOG_LEVEL: 'warn',
   HTTP_ALLOW_PRIVATE: 'false',
   HTTP_ALLOW_HOSTS: '127.0.0.1',
@@ -67,7 +68,7 @@ async function blackBox(base: string): Promise<void> {
 
 /** Tasks that hold a worker for seconds, so that one of them dies with its worker. */
 function submitSleepers(base: string): Promise<string[]> {
-  const config = { prompt: 'slowly', simulate: { latency_ms: [4000, 5000] } };
+  const config = { prompt: 'slowly', simulate: { latency_ms: [6000, 7000] } };
   const body = { name: 'sleeper', trigger: true, dag: { nodes: [{ id: 'a', handler: 'call_llm', config }] } };
   return Promise.all(
     Array.from(
