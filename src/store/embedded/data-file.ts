@@ -12,6 +12,8 @@ const MAGIC = 0xbeefc0de;
 const LAST_PAGE_AT = 24 + 2 * 48;
 const META_BYTES = LAST_PAGE_AT + 16;
 const SEARCH_BYTES = 64;
+/** Pages that one commit takes and gives back are few. */
+const MAX_UNWRITTEN_BYTES = 1 << 20;
 
 interface Meta {
   readonly pageSize: number;
@@ -19,8 +21,12 @@ interface Meta {
   readonly transaction: bigint;
 }
 
-/** Throws STORE_DAMAGED where the file is no data file or is shorter than its newest meta page says. */
-export function checkDataFile(path: string): void {
+/**
+ * Bytes that are missing at the end of the file by its newest meta page; mostly 0. LMDB counts pages that a commit took at the end
+ * and gave back within itself, and does not write them, so a whole store may lack its last few. Throws STORE_DAMAGED where the file is
+ * no data file, or lacks more than that.
+ */
+export function missingBytes(path: string): number {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
@@ -33,16 +39,20 @@ export function checkDataFile(path: string): void {
       );
     }
     const newest = first.transaction > second.transaction ? first : second;
-    const needed = (newest.lastPage + 1n) * BigInt(newest.pageSize);
-    if (BigInt(size) < needed) {
-      throw new MillraceError(
-        'STORE_DAMAGED',
-        `${path} is cut short: it has ${size} bytes and needs ${needed}; restore it from a backup`,
-      );
-    }
+    const missing = Number(newest.lastPage + 1n) * newest.pageSize - size;
+    if (missing <= 0) return 0;
+    if (missing > MAX_UNWRITTEN_BYTES || missing % newest.pageSize !== 0) throw cutShort(path, missing);
+    return missing;
   } finally {
     closeSync(file);
   }
+}
+
+export function cutShort(path: string, missing: number): MillraceError {
+  return new MillraceError(
+    'STORE_DAMAGED',
+    `${path} is cut short by ${missing} bytes; restore it from a backup`,
+  );
 }
 
 function readMeta(file: number, offset: number): Meta | undefined {

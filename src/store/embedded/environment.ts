@@ -1,11 +1,11 @@
-import { statSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import { mkdir, open as openFile, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { MillraceError } from '../../model/errors.js';
-import { checkDataFile } from './data-file.js';
+import { cutShort, missingBytes } from './data-file.js';
 import { tolerateFailedCommits } from './failed-commits.js';
-import { decodeText, encodeText } from './row-codec.js';
+import { checkRow, decodeText, encodeText } from './row-codec.js';
 
 /** Rises with every change of a row or a key that an older version could not read. */
 export const STORE_FORMAT = 1;
@@ -54,6 +54,12 @@ export interface Description {
   readonly createdAt: string;
 }
 
+/** What a new store is called by, and when it began. */
+interface Birth {
+  readonly storeId: string;
+  readonly now: number;
+}
+
 /**
  * Opens or creates the store in `directory`, which the caller has locked. Rejects with STORE_DAMAGED or STORE_FORMAT and
  * changes nothing where what is there is not a whole store of this format.
@@ -61,10 +67,7 @@ export interface Description {
  * A description stands beside the data and, the same, within it. One without the other tells that files were lost or
  * mixed up; so a store that was emptied by accident is not taken for a new one.
  */
-export async function openEnvironment(
-  directory: string,
-  birth: { readonly storeId: string; readonly now: number },
-): Promise<Environment> {
+export async function openEnvironment(directory: string, birth: Birth): Promise<Environment> {
   await mkdir(directory, { recursive: true });
   const described = await readDescription(directory);
   const dataFile = join(directory, 'data.mdb');
@@ -75,7 +78,16 @@ export async function openEnvironment(
       `${directory} says that it holds a store of ${described.createdAt}, but its data file data.mdb is ${bytes === undefined ? 'missing' : 'empty'}. Restore the directory from a backup, or remove it whole to begin anew`,
     );
   }
-  if (bytes) checkDataFile(dataFile);
+  const missing = bytes ? missingBytes(dataFile) : 0;
+  if (missing > 0) return openFilledUp(directory, missing, { described, birth });
+  return openWhole(directory, described, birth);
+}
+
+async function openWhole(
+  directory: string,
+  described: Description | undefined,
+  birth: Birth,
+): Promise<Environment> {
   const root = openRoot(directory);
   try {
     if (!described) refuseForeign(root, directory);
@@ -85,6 +97,36 @@ export async function openEnvironment(
   } catch (error) {
     await root.close();
     throw error;
+  }
+}
+
+/**
+ * Opens a store whose last pages are missing: empty ones stand in for them, and every row is read. The store is whole where none is
+ * touched; else the file is left as it was found. Rejects with STORE_DAMAGED.
+ */
+async function openFilledUp(
+  directory: string,
+  missing: number,
+  { described, birth }: { readonly described: Description | undefined; readonly birth: Birth },
+): Promise<Environment> {
+  const dataFile = join(directory, 'data.mdb');
+  const size = statSync(dataFile).size;
+  truncateSync(dataFile, size + missing);
+  let environment: Environment | undefined;
+  try {
+    environment = await openWhole(directory, described, birth);
+    readEveryRow(environment);
+    return environment;
+  } catch {
+    await environment?.close();
+    truncateSync(dataFile, size);
+    throw cutShort(dataFile, missing);
+  }
+}
+
+function readEveryRow(environment: Environment): void {
+  for (const name of TABLE_NAMES) {
+    for (const { value } of environment[name].getRange({})) if (value.length > 0) checkRow(value);
   }
 }
 
@@ -149,7 +191,7 @@ async function settleDescription(
   environment: Environment,
   directory: string,
   described: Description | undefined,
-  birth: { readonly storeId: string; readonly now: number },
+  birth: Birth,
 ): Promise<void> {
   const row = environment.root.get(DESCRIPTION_KEY);
   const within = row && parseDescription(decodeText(row), directory);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { MillraceError } from '../../model/errors.js';
-import { checkDataFile } from './data-file.js';
+import { missingBytes } from './data-file.js';
 import {
   DESCRIPTION_KEY,
   type Description,
@@ -35,7 +35,7 @@ export async function openToRead(
   const dataFile = join(directory, 'data.mdb');
   if (!description || !existsSync(dataFile))
     throw new MillraceError('STORE_DAMAGED', `${directory} holds no store of Millrace`);
-  checkDataFile(dataFile);
+  missingBytes(dataFile);
   const root = open<Buffer, Buffer>({
     ...{ path: directory, noSubdir: false, readOnly: true, maxDbs: 16 },
     ...{ encoding: 'binary', keyEncoding: 'binary' },
