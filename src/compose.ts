@@ -41,6 +41,7 @@ import { FailureLog } from './telemetry/failure-log.js';
 import { createLogger } from './telemetry/log.js';
 import { MeasuredStore } from './telemetry/measured-store.js';
 import { createMetrics } from './telemetry/metrics.js';
+import { TracedRunner } from './telemetry/traced-runner.js';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -78,7 +79,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   const clock = createSystemClock();
   const { log, handlerLog, bounded } = createLogs(config, clock);
   const host = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}` as HostId;
-  const runner = createRunner(config, handlerLog);
+  const runner = new TracedRunner(createRunner(config, handlerLog), (count) => clock.randomBytes(count));
   closers.push(() => runner.close());
   await runner.start().catch(explainBrokenHandlers);
   // Metrics ask the engine for its depths, and the engine tells the metrics what it does.
@@ -393,10 +394,11 @@ function createLogs(config: Config, clock: Clock): Logs {
 }
 
 function writeHandlerLine(log: Logger, line: HandlerLogLine): void {
-  const { level, message, fields, executionId, nodeId, handler, attempt } = line;
+  const { level, message, fields, executionId, nodeId, handler, attempt, traceId } = line;
   log[level](message, {
     ...(fields && { fields }),
     ...(executionId !== undefined && { execution_id: executionId, node_id: nodeId, handler, attempt }),
+    ...(traceId !== undefined && { trace_id: traceId }),
   });
 }
 

@@ -47,6 +47,10 @@ export interface HandlerContext<Config = Record<string, unknown>> {
   readonly workflowName: string;
   /** The same for all attempts of this node in this execution: hand it to services that take one. */
   readonly idempotencyKey: string;
+  /** Of this attempt, in the trace that the execution belongs to (W3C Trace Context): hand both on to whatever is called. undefined: it
+   * belongs to none. */
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
   /** Aborted when the attempt's time is over or its execution is cancelled; a thread whose handler does not return soon
    * after is replaced. */
   readonly signal: AbortSignal;

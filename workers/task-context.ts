@@ -1,3 +1,4 @@
+import { type TraceContext, traceIdOf, traceOf } from '../src/model/trace-context.js';
 import type { AbortReason, TaskOrder } from '../src/runner/frames/task-frame.js';
 import type { HandlerContext, HandlerLogger } from './define-handler.js';
 import type { LogPort } from './log-port.js';
@@ -57,20 +58,38 @@ export class TaskContext implements HandlerContext<unknown> {
     return this.#order.idempotencyKey;
   }
 
+  get traceparent(): string | undefined {
+    return this.#trace()?.traceparent;
+  }
+
+  get tracestate(): string | undefined {
+    return this.#trace()?.tracestate || undefined;
+  }
+
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
 
   get log(): HandlerLogger {
+    if (this.#log) return this.#log;
     const { nodeId, handler } = this.#program.source;
     const { executionId, attempt } = this.#order;
-    this.#log ??= createTaskLogger(this.#logPort, { executionId, nodeId, handler, attempt });
+    const trace = this.#trace();
+    const traceId = trace && traceIdOf(trace);
+    this.#log = createTaskLogger(this.#logPort, {
+      ...{ executionId, nodeId, handler, attempt },
+      ...(traceId !== undefined && { traceId }),
+    });
     return this.#log;
   }
 
   get sleep(): (ms: number) => Promise<void> {
     return (ms) => sleep(ms, this.signal);
+  }
+
+  #trace(): TraceContext | undefined {
+    return traceOf(this.#order.params);
   }
 
   /** Fires the signal, also for a handler that asks for it only later. */

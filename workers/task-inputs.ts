@@ -1,4 +1,5 @@
 import type { TemplateScope } from '../src/model/template.js';
+import { withoutTrace } from '../src/model/trace-context.js';
 import type { TaskOrder } from '../src/runner/frames/task-frame.js';
 import { parseJsonBytes } from './json-bytes.js';
 import type { Program } from './program.js';
@@ -15,7 +16,7 @@ export class TaskInputs implements TemplateScope {
   }
 
   get params(): unknown {
-    if (this.#params === undefined) this.#params = parseJsonBytes(this.#order.params);
+    if (this.#params === undefined) this.#params = parseJsonBytes(withoutTrace(this.#order.params));
     return this.#params;
   }
 

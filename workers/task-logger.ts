@@ -12,6 +12,7 @@ export function createTaskLogger(
     readonly nodeId: string;
     readonly handler: string;
     readonly attempt: number;
+    readonly traceId?: string;
   },
 ): HandlerLogger {
   const write = (level: LogLevel, message: string, fields: Fields | undefined) => {

@@ -17,7 +17,7 @@ export interface WorkflowEngine {
   submit(items: readonly Submission[]): Promise<readonly (Submitted | MillraceError)[]>;
   /** The plan of a known workflow; WORKFLOW_NOT_FOUND. */
   plan(workflowId: WorkflowId): Promise<Plan>;
-  /** EXECUTION_NOT_FOUND, INVALID_STATUS_TRANSITION. `params`: JSON text. */
+  /** EXECUTION_NOT_FOUND, INVALID_STATUS_TRANSITION. `params`: as in `StartCommand`. */
   trigger(executionId: ExecutionId, params?: Uint8Array): Promise<void>;
   /** EXECUTION_NOT_FOUND. */
   read(executionId: ExecutionId): Promise<ExecutionView>;
@@ -46,7 +46,7 @@ export interface WorkflowEngine {
 
 export interface Submission {
   readonly plan: Plan;
-  /** JSON text, UTF-8. */
+  /** As in `SubmitCommand`. */
   readonly params: Uint8Array;
   readonly trigger: boolean;
   /** Who is told of the end. */

@@ -16,7 +16,7 @@ export interface IdempotencyClaim {
 export interface SubmitCommand {
   readonly executionId: ExecutionId;
   readonly plan: Plan;
-  /** JSON text, UTF-8. */
+  /** JSON text, UTF-8, and the trace context behind it, where there is one; see `trace-context`. */
   readonly params: Uint8Array;
   /** Start at once. */
   readonly trigger: boolean;
@@ -33,7 +33,7 @@ export type SubmitOutcome =
 
 export interface StartCommand {
   readonly executionId: ExecutionId;
-  /** JSON text; undefined keeps the params of the submission. */
+  /** As `triggeredParams` reads them: JSON text, a trace context, or both; what is not given stays that of the submission. */
   readonly params?: Uint8Array;
 }
 /** `already_started` also stands for executions that have ended meanwhile. */
@@ -75,6 +75,7 @@ export interface LeasedTask {
   /** An earlier owner may have run it, or is known to have died under it: this lease is kept before it is handed out. */
   readonly suspect: boolean;
   readonly queuedAt: number;
+  /** As `SubmitCommand.params`. */
   readonly params: Uint8Array;
   /** Outputs of `plan.nodes[node].inputs`, where they have one. */
   readonly inputs: readonly TaskInput[];

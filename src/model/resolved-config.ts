@@ -1,6 +1,7 @@
 import type { Plan } from './plan.js';
 import type { ExecutionSnapshot } from './snapshot.js';
 import { parseTemplate, renderTemplate, type TemplateScope } from './template.js';
+import { withoutTrace } from './trace-context.js';
 
 /** What a dead letter keeps of a config, in characters of JSON. */
 const MAX_CONFIG_LENGTH = 16_384;
@@ -41,7 +42,7 @@ function scopeOf(snapshot: ExecutionSnapshot): TemplateScope {
   const outputs = new Map<number, unknown>();
   return {
     get params() {
-      params ??= parse(snapshot.params);
+      params ??= parse(withoutTrace(snapshot.params));
       return params;
     },
     outputs(index) {

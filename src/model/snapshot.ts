@@ -56,7 +56,7 @@ export interface ExecutionSnapshot {
   readonly error?: NodeError;
   /** Who is told of the end. */
   readonly callbackUrl?: string;
-  /** JSON text, UTF-8. */
+  /** As in `SubmitCommand`. */
   readonly params: Uint8Array;
   readonly nodes: readonly NodeSnapshot[];
 }

@@ -33,6 +33,7 @@ import type { Plan } from './plan.js';
 import type { ReadyLanes } from './ready-lanes.js';
 import type { ExecutionSnapshot } from './snapshot.js';
 import { hasEnded } from './states.js';
+import { triggeredParams } from './trace-context.js';
 
 /** The first answer to an idempotency key. */
 export interface IdempotencyRecord {
@@ -190,7 +191,7 @@ export class Machine {
         ? 'cancelled'
         : 'already_started';
     }
-    if (command.params) execution.params = command.params;
+    if (command.params) execution.params = triggeredParams(execution.params, command.params);
     this.#flow.start(execution, now);
     this.#outbox.set(execution.executionId, 'started');
     return 'started';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { BUILTIN_HANDLERS } from '../model/builtin-handlers.js';
+import { withTrace } from '../model/trace-context.js';
 import { FAULT_HANDLERS } from './testing/fault-handlers.js';
 import { codeOf, createRunner, json, outputOf, planOf, startRunner } from './testing/runner-fixture.js';
 
@@ -47,6 +48,37 @@ describe('a task', () => {
       workflowName: 'fixture',
       idempotencyKey: task.idempotencyKey,
     });
+  });
+
+  test('is told its trace, and its log lines name it; the params are what they were', async (t) => {
+    const handler = `
+import { defineHandler } from 'millrace';
+export default defineHandler({
+  name: 'traced',
+  run({ log, params, traceparent, tracestate }) {
+    log.info('at work');
+    return { params, traceparent, tracestate };
+  },
+});
+`;
+    const fixture = await startRunner(t, { files: { 'traced.js': handler } });
+    const traceId = 'ab'.repeat(16);
+    const trace = { traceparent: `00-${traceId}-${'cd'.repeat(8)}-01`, tracestate: 'vendor=1' };
+    const plan = planOf({ id: 'only', handler: 'traced', condition: '{{ params.n }} == 1' });
+    const params = { n: 1 };
+    const traced = fixture.task({ plan, params });
+    const outcomes = await fixture.run(
+      { ...traced, params: withTrace(traced.params, trace) },
+      fixture.task({ plan, params }),
+    );
+    assert.deepEqual(outcomes.map(outputOf), [{ params, ...trace }, { params }]);
+    assert.deepEqual(
+      fixture.logs.map((line) => [line.executionId === traced.executionId, line.traceId]),
+      [
+        [true, traceId],
+        [false, undefined],
+      ],
+    );
   });
 
   test('is handed the outputs of its dependencies only, not all that its templates read', async (t) => {

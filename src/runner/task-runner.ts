@@ -40,7 +40,7 @@ export interface RunnerTask {
   readonly attempt: number;
   /** Stable across attempts of this node. */
   readonly idempotencyKey: string;
-  /** JSON text, UTF-8. */
+  /** JSON text, UTF-8, and the trace context of the attempt behind it, where there is one; see `model/trace-context`. */
   readonly params: Uint8Array;
   /** Outputs of `plan.nodes[node].inputs`. */
   readonly inputs: readonly RunnerInput[];

@@ -17,6 +17,7 @@ import type {
 import type { ExecutionId, HostId } from '../model/ids.js';
 import type { Plan } from '../model/plan.js';
 import type { ExecutionState, NodeState } from '../model/states.js';
+import { triggeredParams } from '../model/trace-context.js';
 
 export interface NaiveNode {
   state: NodeState;
@@ -85,7 +86,7 @@ export class NaiveMachine {
     if (!execution) return 'not_found';
     if (execution.state === 'cancelled' && execution.startedAt === undefined) return 'cancelled';
     if (execution.state !== 'pending') return 'already_started';
-    execution.params = params ?? execution.params;
+    if (params) execution.params = triggeredParams(execution.params, params);
     this.#begin(execution, now);
     return 'started';
   }

@@ -6,6 +6,7 @@ import { callHttp, type HttpAnswer, type HttpCall } from './http-call.js';
 import { httpStatusFault } from './http-status-fault.js';
 import { createNetworkPolicy } from './network-policy.js';
 import { createSimulation, SIMULATION_PROPERTIES, type SimulationConfig } from './simulation.js';
+import { traceHeaders } from './trace-headers.js';
 
 export interface ExternalServiceConfig extends SimulationConfig {
   readonly url?: string;
@@ -97,6 +98,8 @@ function toHttpCall(context: HandlerContext<ExternalServiceConfig>, maxResponseB
   if (body !== undefined && typeof config.body !== 'string') headers['content-type'] = 'application/json';
   for (const [name, value] of Object.entries(config.headers ?? {}))
     headers[name.toLowerCase()] = String(value);
+  // A tracestate without its own traceparent would say something of another trace.
+  if (headers.traceparent === undefined) Object.assign(headers, traceHeaders(context));
   return { url: urlOf(config), method: methodOf(config), headers, body, signal, maxResponseBytes };
 }
 

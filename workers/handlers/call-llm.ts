@@ -6,6 +6,7 @@ import { callHttp, type HttpAnswer } from './http-call.js';
 import { httpStatusFault } from './http-status-fault.js';
 import { createNetworkPolicy } from './network-policy.js';
 import { createSimulation, SIMULATION_PROPERTIES, type SimulationConfig } from './simulation.js';
+import { traceHeaders } from './trace-headers.js';
 
 export interface LlmConfig extends SimulationConfig {
   readonly prompt?: string;
@@ -127,6 +128,7 @@ function headersOf(context: HandlerContext<LlmConfig>, apiKey: string): Record<s
     'content-type': 'application/json',
     accept: 'application/json',
     'idempotency-key': context.idempotencyKey,
+    ...traceHeaders(context),
     ...(apiKey !== '' && { authorization: `Bearer ${apiKey}` }),
   };
 }

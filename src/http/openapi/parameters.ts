@@ -102,6 +102,18 @@ export const IDEMPOTENCY_KEY = {
   schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
 } as const satisfies Parameter;
 
+export const TRACEPARENT = {
+  ...{ name: 'traceparent', in: 'header' },
+  description:
+    'The trace that the executions are to belong to (W3C Trace Context); handlers and the services that they call are told. One that is not valid is ignored.',
+  schema: { type: 'string' },
+} as const satisfies Parameter;
+
+export const TRACESTATE = {
+  ...{ name: 'tracestate', in: 'header', description: 'Goes along with `traceparent`.' },
+  schema: { type: 'string' },
+} as const satisfies Parameter;
+
 export const LAST_EVENT_ID = {
   ...{ name: 'Last-Event-ID', in: 'header', description: 'The id of the last event that was received.' },
   schema: { type: 'string' },

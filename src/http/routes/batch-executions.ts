@@ -1,6 +1,7 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
 import { createShapeCheck } from '../../model/body-shape.js';
 import type { ExecutionId } from '../../model/ids.js';
+import type { TraceContext } from '../../model/trace-context.js';
 import type { HttpReply } from '../http-server.js';
 import { readJson } from '../json-body.js';
 import type { Operation } from '../openapi/operation.js';
@@ -8,6 +9,7 @@ import { cancelBatch, readBatch, triggerBatch } from '../openapi/operations/batc
 import { executionIdsSchema } from '../openapi/requests.js';
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
+import { tracedTrigger, traceOfRequest } from '../trace-headers.js';
 import { statusText } from '../views/execution-view.js';
 import { type ItemError, itemErrorText, resultsText } from './batch.js';
 import { cancelledText, triggeredText } from './executions.js';
@@ -19,12 +21,12 @@ export interface BatchExecutionOptions {
   readonly itemError: ItemError;
 }
 
-/** Answers the JSON text for one id. */
-type ItemCall = (id: ExecutionId) => Promise<string>;
+/** Answers the JSON text for one id. `trace`: of the request. */
+type ItemCall = (id: ExecutionId, trace: TraceContext | undefined) => Promise<string>;
 
 export function batchExecutionRoutes({ engine, maxBatchBytes, itemError }: BatchExecutionOptions): Route[] {
-  const trigger: ItemCall = async (id) => {
-    await engine.trigger(id);
+  const trigger: ItemCall = async (id, trace) => {
+    await engine.trigger(id, tracedTrigger(undefined, trace));
     return triggeredText(id);
   };
   const status: ItemCall = async (id) => statusText(await engine.read(id), { nodes: false });
@@ -42,9 +44,10 @@ export function batchExecutionRoutes({ engine, maxBatchBytes, itemError }: Batch
 
 /** All items are under way at once, so that the engine sees them in one turn. */
 async function forEachId(call: Call, item: ItemCall, itemError: ItemError): Promise<HttpReply> {
+  const trace = traceOfRequest(call.request);
   const texts = readIds(readJson(call.request)).map(async (text) => {
     try {
-      return await item(executionIdOf(text));
+      return await item(executionIdOf(text), trace);
     } catch (error) {
       return itemErrorText(itemError(error, call));
     }

@@ -10,6 +10,7 @@ import { jsonTextReply } from '../reply.js';
 import { invalidRequest } from '../request-problem.js';
 import type { Call, Route } from '../route.js';
 import type { SubmissionReader } from '../submission-reader.js';
+import { traceOfRequest } from '../trace-headers.js';
 import { type ItemError, itemErrorText, resultsText } from './batch.js';
 import { submittedText, toSubmission } from './submissions.js';
 
@@ -32,11 +33,12 @@ export function batchSubmissionRoute(options: BatchSubmissionOptions): Route {
 
 async function submitItems(call: Call, options: BatchSubmissionOptions): Promise<HttpReply> {
   const { items, read } = await splitItems(call, options.reader);
+  const trace = traceOfRequest(call.request);
   const granted = await call.spend(Math.max(1, items.length));
   const outcomes = items.map((bytes, index) => {
     try {
       if (index >= granted && call.rate) throw rateLimited(call.rate);
-      return toSubmission({ parsed: read(bytes), bytes: [bytes], client: call.client });
+      return toSubmission({ parsed: read(bytes), bytes: [bytes], client: call.client, trace });
     } catch (error) {
       if (error instanceof BrokenBatch) throw error.reason;
       return options.itemError(error, call);

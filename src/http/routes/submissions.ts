@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Submission, Submitted, WorkflowEngine } from '../../engine/workflow-engine.js';
 import { MillraceError } from '../../model/errors.js';
 import type { ParsedSubmission, SubmissionParser } from '../../model/parse-submission.js';
+import type { TraceContext } from '../../model/trace-context.js';
 import type { HttpReply } from '../http-server.js';
 import { readOptionalJson, requireJsonType } from '../json-body.js';
 import { rerunWorkflow, submitWorkflow } from '../openapi/operations/executions.js';
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
 import type { SubmissionReader } from '../submission-reader.js';
+import { traced, traceOfRequest } from '../trace-headers.js';
 import { checkedIdempotencyKey, workflowIdOf } from './identifiers.js';
 
 export interface SubmissionRoutesOptions {
@@ -28,6 +30,7 @@ export function submissionRoutes({ engine, parser, reader }: SubmissionRoutesOpt
           parsed,
           bytes: [call.request.body],
           client: call.client,
+          trace: traceOfRequest(call.request),
           headerKey,
         });
         return submitOne(engine, submission);
@@ -46,7 +49,8 @@ async function runAgain(call: Call, engine: WorkflowEngine, parser: SubmissionPa
   const rerun = parser.parseRerun(readOptionalJson(call.request));
   const plan = await engine.plan(workflowId);
   const bytes = [Buffer.from(workflowId), call.request.body];
-  return submitOne(engine, { plan, ...rerun, ...idempotencyOf(call.client, key, bytes) });
+  const params = traced(rerun.params, traceOfRequest(call.request));
+  return submitOne(engine, { plan, ...rerun, params, ...idempotencyOf(call.client, key, bytes) });
 }
 
 async function submitOne(engine: WorkflowEngine, submission: Submission): Promise<HttpReply> {
@@ -66,13 +70,19 @@ export function toSubmission(from: {
   /** What the submission's identity is the hash of. */
   readonly bytes: readonly Uint8Array[];
   readonly client: string;
+  /** Of the request. */
+  readonly trace: TraceContext | undefined;
   /** Goes before the body's own. */
   readonly headerKey?: string | undefined;
 }): Submission {
   const { plan, params, trigger, idempotencyKey, callbackUrl } = from.parsed;
   const key = from.headerKey ?? checkedIdempotencyKey(idempotencyKey);
   const callback = callbackUrl === undefined ? {} : { callbackUrl };
-  return { plan, params, trigger, ...callback, ...idempotencyOf(from.client, key, from.bytes) };
+  return {
+    ...{ plan, params: traced(params, from.trace), trigger },
+    ...callback,
+    ...idempotencyOf(from.client, key, from.bytes),
+  };
 }
 
 function idempotencyOf(

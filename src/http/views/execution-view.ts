@@ -2,6 +2,7 @@ import type { ExecutionView } from '../../engine/workflow-engine.js';
 import type { Plan } from '../../model/plan.js';
 import type { ExecutionSnapshot, ExecutionSummary, NodeSnapshot } from '../../model/snapshot.js';
 import { API_EXECUTION_STATUS, API_NODE_STATUS, hasEnded, type NodeState } from '../../model/states.js';
+import { withoutTrace } from '../../model/trace-context.js';
 import { errorView, instant, nodeKeys } from './json-text.js';
 
 export interface StatusDetail {
@@ -30,7 +31,8 @@ export function summaryView(summary: ExecutionSummary): Readonly<Record<string, 
 }
 
 /** As they were given, never parsed. */
-function paramsText({ params }: ExecutionSnapshot): string {
+function paramsText(snapshot: ExecutionSnapshot): string {
+  const params = withoutTrace(snapshot.params);
   return params.length === 0 ? '{}' : Buffer.from(params).toString();
 }
 

@@ -28,7 +28,7 @@ export interface TaskOrder {
   readonly attempt: number;
   readonly executionId: string;
   readonly idempotencyKey: string;
-  /** JSON text, UTF-8. */
+  /** As in `RunnerTask`. */
   readonly params: Uint8Array;
   readonly inputs: readonly RunnerInput[];
   /** JSON text of a config that stands in for the program's; undefined: none. */

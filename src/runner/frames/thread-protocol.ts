@@ -45,6 +45,7 @@ export interface HandlerLogLine {
   readonly nodeId?: string;
   readonly handler?: string;
   readonly attempt?: number;
+  readonly traceId?: string;
 }
 
 /** What a thread posts besides the bytes of result frames. */

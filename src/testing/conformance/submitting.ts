@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { SubmitCommand } from '../../model/commands.js';
+import { type TraceContext, withTrace } from '../../model/trace-context.js';
 import { jsonOf, NO_PARAMS } from '../machine-fixture.js';
 import { chainOf, rowOf } from '../plan-fixtures.js';
 import { type CreateSubject, withSubject } from './subject.js';
@@ -44,6 +45,29 @@ export function submittingConformance(create: CreateSubject): void {
         const id = await bench.submit(rowOf(1), { trigger: false, params: jsonOf('kept') });
         await (await bench.store.start([{ executionId: id }])).durable;
         assert.deepEqual(Buffer.from((await bench.leaseOne()).params), jsonOf('kept'));
+      }));
+
+    test('a trace context stays with params that are replaced, and is replaced without them', () =>
+      withSubject(create, async (bench) => {
+        const [first, second] = ['1', '2'].map((digit) => ({
+          traceparent: `00-${digit.repeat(32)}-${digit.repeat(16)}-01`,
+          tracestate: 'a=b',
+        })) as [TraceContext, TraceContext];
+        const submitted = withTrace(jsonOf('submitted'), first);
+        const given = jsonOf('given');
+        const none = Buffer.alloc(0);
+        for (const [params, expected] of [
+          [undefined, submitted],
+          [given, withTrace(given, first)],
+          [withTrace(none, second), withTrace(jsonOf('submitted'), second)],
+          [withTrace(given, second), withTrace(given, second)],
+        ] as const) {
+          const id = await bench.submit(rowOf(1), { trigger: false, params: submitted });
+          await (await bench.store.start([{ executionId: id, ...(params && { params }) }])).durable;
+          assert.deepEqual(Buffer.from((await bench.leaseOne()).params), expected);
+          const [snapshot] = await bench.store.read([id]);
+          assert.deepEqual(Buffer.from(snapshot?.params ?? []), expected);
+        }
       }));
 
     test('submit and start hand out what they made ready in the same call', () =>

@@ -1,6 +1,7 @@
 import { batchOf, execution, submitted, succeeded, triggered } from '../answers.js';
 import { SUBMISSION, UNKNOWN_EXECUTION } from '../examples.js';
 import type { Operation } from '../operation.js';
+import { TRACEPARENT, TRACESTATE } from '../parameters.js';
 import { batchSchema, executionIdsSchema } from '../requests.js';
 
 const tag = 'Batches';
@@ -15,6 +16,7 @@ export const submitBatch = {
   ...{ id: 'submitBatch', tag, method: 'POST', pattern: '/api/v1/workflow/batch', description },
   summary: 'Submit many workflows',
   ...{ access: 'submit', cost: 'each_item' },
+  parameters: [TRACEPARENT, TRACESTATE],
   body: {
     schema: batchSchema,
     isRequired: true,
@@ -29,6 +31,7 @@ export const triggerBatch = {
   ...{ id: 'triggerBatch', tag, method: 'POST', pattern: '/api/v1/workflow/batch/trigger', description },
   summary: 'Start many executions',
   ...{ access: 'submit', body: ids },
+  parameters: [TRACEPARENT, TRACESTATE],
   answers: { 200: { description: 'One answer for each id.', schema: batchOf(triggered) } },
 } as const satisfies Operation;
 

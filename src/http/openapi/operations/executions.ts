@@ -21,7 +21,7 @@ export const submitWorkflow = {
   summary: 'Submit a workflow',
   description: 'The execution is PENDING until it is triggered, unless `trigger` is true.',
   ...{ access: 'submit', cost: 'one' },
-  parameters: [parameters.IDEMPOTENCY_KEY],
+  parameters: [parameters.IDEMPOTENCY_KEY, parameters.TRACEPARENT, parameters.TRACESTATE],
   body: {
     schema: submissionSchema,
     isRequired: true,
@@ -40,7 +40,7 @@ export const rerunWorkflow = {
   pattern: '/api/v1/workflow/{workflow_id}/executions',
   summary: 'Run a known workflow again',
   ...{ access: 'submit', cost: 'one' },
-  parameters: [parameters.IDEMPOTENCY_KEY],
+  parameters: [parameters.IDEMPOTENCY_KEY, parameters.TRACEPARENT, parameters.TRACESTATE],
   body: {
     schema: RerunBody,
     isRequired: false,
@@ -56,6 +56,7 @@ export const triggerExecution = {
   summary: 'Start an execution',
   description: 'Triggering again answers 200 and changes nothing, also once the execution has ended.',
   access: 'submit',
+  parameters: [parameters.TRACEPARENT, parameters.TRACESTATE],
   body: { schema: TriggerBody, isRequired: false, examples: { params: { params: { customer: 7 } } } },
   answers: { 200: { description: 'It is triggered.', schema: triggered } },
   errors: ['EXECUTION_NOT_FOUND', 'INVALID_STATUS_TRANSITION', 'OVERLOADED'],
