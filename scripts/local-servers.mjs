@@ -25,6 +25,7 @@ export async function ensureRedis({ directory, port: wanted }) {
   const lines = [
     ...['bind 127.0.0.1', `port ${port}`, `dir ${directory}`, `requirepass ${secret}`],
     ...['appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction', 'daemonize no'],
+    'stream-node-max-entries 16',
   ];
   await writeFile(configuration, `${lines.join('\n')}\n`, { mode: 0o600 });
   const pid = await startInBackground('redis-server', [configuration], { directory, name: 'Redis', port });

@@ -1,5 +1,5 @@
 import { openConnection, type RedisConnection } from '../../src/store/redis/connection.js';
-import { startRedis } from '../../src/testing/servers/redis-server.js';
+import { SHIPPED_REDIS_SETTINGS, startRedis } from '../../src/testing/servers/redis-server.js';
 import { cpuUsed } from '../runs/cpu-meter.js';
 import type { FloorResult } from './floor.js';
 
@@ -15,7 +15,7 @@ type Work = (
  * unit.
  */
 export async function onBenchRedis(seconds: number, work: Work): Promise<FloorResult> {
-  const server = await startRedis({ appendfsync: 'always' });
+  const server = await startRedis({ appendfsync: 'always', args: SHIPPED_REDIS_SETTINGS });
   const connection = openConnection({
     ...{ url: server.url, commandTimeoutMs: 60_000, silenceTimeoutMs: 60_000 },
     ...{ connectTimeoutMs: 5000, retryMs: 100, name: 'floor' },

@@ -1,5 +1,5 @@
 import { poll } from '../../src/testing/poll.js';
-import { startRedis } from '../../src/testing/servers/redis-server.js';
+import { SHIPPED_REDIS_SETTINGS, startRedis } from '../../src/testing/servers/redis-server.js';
 import { startCpuMeter } from '../runs/cpu-meter.js';
 import type { Rival, RivalOrder, RivalResult } from './rival.js';
 import { pidOf, type RivalProcess, startRivalProcess } from './rival-process.js';
@@ -18,7 +18,10 @@ export const bullmq: Rival = {
 };
 
 async function runFlows({ parents, fsync, warmupSeconds, seconds }: RivalOrder): Promise<RivalResult> {
-  const redis = await startRedis(fsync === 'off' ? {} : { appendfsync: fsync });
+  const redis = await startRedis({
+    ...(fsync !== 'off' && { appendfsync: fsync }),
+    args: SHIPPED_REDIS_SETTINGS,
+  });
   const order = { port: redis.port, feeders: FEEDERS, bulk: BULK, limit: UNDER_WAY, parents };
   const worker = startRivalProcess('bullmq-worker.mjs', [String(redis.port), String(CONCURRENCY)]);
   const feeder = startRivalProcess('bullmq-feeder.mjs', [JSON.stringify(order)]);

@@ -1,5 +1,5 @@
 import { startPostgres } from '../../src/testing/servers/postgres-server.js';
-import { startRedis } from '../../src/testing/servers/redis-server.js';
+import { SHIPPED_REDIS_SETTINGS, startRedis } from '../../src/testing/servers/redis-server.js';
 
 export const STORES = ['embedded', 'distributed'] as const;
 export type StoreName = (typeof STORES)[number];
@@ -20,7 +20,7 @@ export interface BenchStore {
 export async function startBenchStore(name: StoreName, fsync: Fsync = 'always'): Promise<BenchStore> {
   if (name === 'embedded') return { settings: {}, pids: {}, stop: async () => undefined };
   const [redis, postgres] = await Promise.all([
-    startRedis(fsync === 'off' ? {} : { appendfsync: fsync }),
+    startRedis({ ...(fsync !== 'off' && { appendfsync: fsync }), args: SHIPPED_REDIS_SETTINGS }),
     startPostgres(),
   ]);
   return {

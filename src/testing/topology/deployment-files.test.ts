@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, settingRows } from '../../config.js';
+import { SHIPPED_REDIS_SETTINGS } from '../servers/redis-server.js';
 import { readComposeFile } from './compose-file.js';
 import { parseDockerfile } from './dockerfile.js';
 import { interpolate } from './interpolate.js';
@@ -55,6 +56,8 @@ describe('docker-compose.yml', () => {
       assert.equal(option('--appendfsync'), 'always', name);
       assert.equal(option('--appendonly'), 'yes', name);
       assert.equal(option('--maxmemory-policy'), 'noeviction', name);
+      const [flag, value] = SHIPPED_REDIS_SETTINGS;
+      assert.equal(option(flag), value, name);
       assert.equal(option('--cluster-enabled'), 'yes', name);
       assert.deepEqual(namedVolumes, [name]);
     }
