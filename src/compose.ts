@@ -361,6 +361,7 @@ export function createRunner(config: Config, log: Logger): TaskRunner {
     memoryLimitMb: config.WORKER_MEMORY_MB,
     abortGraceMs: config.ABORT_GRACE_MS,
     maxOutputBytes: config.MAX_OUTPUT_BYTES,
+    secrets: config.secrets,
     handlersDir: config.HANDLERS_DIR ? resolve(config.HANDLERS_DIR) : undefined,
     services: {
       simulateServices: config.SIMULATE_SERVICES,

@@ -1,4 +1,5 @@
 import { createOutboundRules, type OutboundSettings } from './model/outbound-rules.js';
+import type { Secrets } from './model/redactor.js';
 import type { RetryPolicy } from './model/retry-policy.js';
 
 /** Every setting, its default and its meaning. `docs/settings.md` is checked against it. */
@@ -205,6 +206,8 @@ export interface Config extends Values {
   readonly roles: { readonly api: boolean; readonly worker: boolean };
   readonly isDistributed: boolean;
   readonly outbound: OutboundSettings;
+  /** By the names that follow SECRET_ in the environment. */
+  readonly secrets: Secrets;
 }
 
 /** Raised with every setting that is wrong, one a line. */
@@ -269,6 +272,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     roles: { api: roles.includes('api'), worker: roles.includes('worker') },
     isDistributed: checked.REDIS_URL !== '',
     outbound,
+    secrets: secretsOf(env),
     retryDefaults: {
       maxAttempts: checked.RETRY_MAX_ATTEMPTS,
       initialIntervalMs: checked.RETRY_INITIAL_INTERVAL_MS,
@@ -278,6 +282,18 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       nonRetryable: [],
     },
   };
+}
+
+const SECRET_PREFIX = 'SECRET_';
+
+/** Byte for byte: a secret may begin or end with a space. */
+function secretsOf(env: Readonly<Record<string, string | undefined>>): Secrets {
+  const secrets: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && name.startsWith(SECRET_PREFIX) && name !== SECRET_PREFIX)
+      secrets[name.slice(SECRET_PREFIX.length)] = value;
+  }
+  return secrets;
 }
 
 /** Whether a server that is bound to `host` is reached from this machine only. */

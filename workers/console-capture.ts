@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { Redactor } from '../src/model/redactor.js';
 import type { LogLevel } from '../src/runner/frames/thread-protocol.js';
 import type { LogPort } from './log-port.js';
 
@@ -10,12 +11,12 @@ const MAX_PARTIAL_LENGTH = 16_384;
  * main program, and output that goes through the main thread's streams is lost when the thread ends. Must run before
  * the first use of `console`, which takes its streams from `process` then.
  */
-export function captureConsole(port: LogPort): void {
-  Object.defineProperty(process, 'stdout', { value: lineStream(port, 'info'), configurable: true });
-  Object.defineProperty(process, 'stderr', { value: lineStream(port, 'warn'), configurable: true });
+export function captureConsole(port: LogPort, redactor: Redactor): void {
+  Object.defineProperty(process, 'stdout', { value: lineStream(port, 'info', redactor), configurable: true });
+  Object.defineProperty(process, 'stderr', { value: lineStream(port, 'warn', redactor), configurable: true });
 }
 
-function lineStream(port: LogPort, level: LogLevel): Writable {
+function lineStream(port: LogPort, level: LogLevel, redactor: Redactor): Writable {
   let partial = '';
   return new Writable({
     decodeStrings: false,
@@ -27,7 +28,7 @@ function lineStream(port: LogPort, level: LogLevel): Writable {
         lines.push(partial);
         partial = '';
       }
-      for (const line of lines) if (line !== '') port.write({ level, message: line });
+      for (const line of lines) if (line !== '') port.write({ level, message: line }, redactor);
       done();
     },
   });

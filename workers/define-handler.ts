@@ -18,7 +18,8 @@ export type ConfigSchema = Readonly<Record<string, unknown>>;
 export interface HandlerDefinition<Config = Record<string, unknown>, Output = unknown> {
   /** What nodes name in `handler`; not the name of a built-in one. */
   readonly name: string;
-  /** Checked at submission as far as the config holds no placeholders, and before each run with placeholders resolved. */
+  /** Checked at submission as far as the config holds no placeholders, and before each run with placeholders resolved. Only in what it
+   * marks with `"x-secret": true` does `{{ secrets.NAME }}` stand for a secret. */
   readonly configSchema?: ConfigSchema;
   /**
    * Runs one attempt. The result, any JSON value, becomes the node's output; undefined: it has none. An error fails the

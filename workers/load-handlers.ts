@@ -1,6 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { secretFieldsOf } from '../src/model/secret-fields.js';
 import type { ThreadSettings } from '../src/runner/frames/thread-protocol.js';
 import { HANDLER } from './brands.js';
 import type { CircuitGate } from './circuit-gate.js';
@@ -96,6 +97,7 @@ function builtin(handler: AnyHandler): LoadedHandler {
   return {
     descriptor: descriptorOf(handler, true),
     checkConfig: configSchema === undefined ? undefined : lazyConfigCheck(configSchema),
+    secrets: secretFieldsOf(configSchema),
     run: handler.run as LoadedHandler['run'],
   };
 }
@@ -106,6 +108,7 @@ function userHandler(handler: AnyHandler, file: string): LoadedHandler {
     return {
       descriptor: descriptorOf(handler, false),
       checkConfig: configSchema === undefined ? undefined : compileConfigCheck(configSchema),
+      secrets: secretFieldsOf(configSchema),
       run: handler.run as LoadedHandler['run'],
     };
   } catch (error) {

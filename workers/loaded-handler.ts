@@ -1,4 +1,5 @@
 import type { HandlerDescriptor } from '../src/model/builtin-handlers.js';
+import type { SecretFields } from '../src/model/secret-fields.js';
 import type { ConfigCheck } from './config-validation.js';
 import type { Handler, HandlerContext } from './define-handler.js';
 
@@ -10,6 +11,8 @@ export interface LoadedHandler {
   readonly descriptor: HandlerDescriptor;
   /** Throws INVALID_CONFIG; undefined: any config will do. */
   readonly checkConfig: ConfigCheck | undefined;
+  /** Where its config may hold secrets. */
+  readonly secrets: SecretFields | undefined;
   readonly run: (context: HandlerContext<unknown>) => unknown;
 }
 

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
+import type { Redactor } from '../src/model/redactor.js';
 import type { HandlerLogLine, ThreadNotice } from '../src/runner/frames/thread-protocol.js';
 
 const MAX_LINE_LENGTH = 16_384;
@@ -21,10 +22,11 @@ export class LogPort {
     this.#port = port;
   }
 
-  write(line: HandlerLogLine): void {
+  /** `redactor`: of what the line must not hold. */
+  write(line: HandlerLogLine, redactor?: Redactor): void {
     if (!this.#isAllowed()) return;
-    const message = cut(line.message);
-    const fields = line.fields === undefined ? undefined : plainFields(line.fields);
+    const message = cut(redactor?.text(line.message) ?? line.message);
+    const fields = line.fields === undefined ? undefined : plainFields(line.fields, redactor);
     this.#post({ ...line, message, ...(fields !== undefined && { fields }) });
   }
 
@@ -54,14 +56,21 @@ function cut(text: string): string {
 }
 
 /** A copy that can cross threads, whatever the handler put there. */
-function plainFields(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function plainFields(
+  fields: Readonly<Record<string, unknown>>,
+  redactor: Redactor | undefined,
+): Readonly<Record<string, unknown>> {
   try {
     const text = JSON.stringify(fields, (_key, value: unknown) =>
       value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value,
     );
-    if (text.length <= MAX_LINE_LENGTH) return JSON.parse(text) as Record<string, unknown>;
+    if (text.length <= MAX_LINE_LENGTH) {
+      const plain: unknown = JSON.parse(text);
+      return (redactor?.json(plain) ?? plain) as Record<string, unknown>;
+    }
   } catch {
     // Circular, a BigInt or a throwing toJSON: shown as text below.
   }
-  return { fields: cut(inspect(fields, { depth: 2 })) };
+  const shown = inspect(fields, { depth: 2 });
+  return { fields: cut(redactor?.text(shown) ?? shown) };
 }

@@ -1,4 +1,5 @@
 import { type Condition, compileCondition } from '../src/model/condition.js';
+import type { SecretFields } from '../src/model/secret-fields.js';
 import { parseTemplate, type ReferenceResolver, type Template } from '../src/model/template.js';
 import type { ProgramSource } from '../src/runner/frames/task-frame.js';
 import { type HandlerFault, invalidConfig } from './handler-fault.js';
@@ -13,12 +14,14 @@ export interface Program {
   readonly inputIds: ReadonlyMap<number, string>;
   readonly dependencies: ReadonlySet<number>;
   readonly resolve: ReferenceResolver;
+  /** Where its config may hold secrets. */
+  readonly secrets: SecretFields | undefined;
   /** What its tasks fail with, where it cannot be compiled. */
   readonly fault: HandlerFault | undefined;
 }
 
 /** Never throws: a frame holds the tasks of others too. */
-export function compileProgram(source: ProgramSource): Program {
+export function compileProgram(source: ProgramSource, secrets?: SecretFields): Program {
   const indices = new Map(source.inputs.map(([index, id]) => [id, index] as const));
   const resolve: ReferenceResolver = (id) => indices.get(id);
   const common = {
@@ -26,9 +29,10 @@ export function compileProgram(source: ProgramSource): Program {
     inputIds: new Map(source.inputs),
     dependencies: new Set(source.dependencies),
     resolve,
+    secrets,
   };
   try {
-    const template = parseTemplate(source.config, resolve);
+    const template = parseTemplate(source.config, resolve, secrets);
     const condition = source.condition === null ? undefined : compileCondition(source.condition, resolve);
     return { ...common, template, condition, fault: undefined };
   } catch (error) {
@@ -39,5 +43,5 @@ export function compileProgram(source: ProgramSource): Program {
 
 /** The template of a config that stands in for the program's for one task. `text`: JSON, UTF-8. */
 export function compileOverride(program: Program, text: Uint8Array): Template {
-  return parseTemplate(parseJsonBytes(text), program.resolve);
+  return parseTemplate(parseJsonBytes(text), program.resolve, program.secrets);
 }

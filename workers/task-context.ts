@@ -6,6 +6,13 @@ import type { Program } from './program.js';
 import { sleep } from './sleep.js';
 import { TaskInputs } from './task-inputs.js';
 import { createTaskLogger } from './task-logger.js';
+import { type SecretBook, TaskSecrets } from './task-secrets.js';
+
+/** What the tasks of a thread share. */
+export interface TaskParts {
+  readonly logPort: LogPort;
+  readonly secrets: SecretBook;
+}
 
 /**
  * What a handler is given. Most handlers use little of it, so that outputs, signal and logger are made when they are
@@ -15,6 +22,7 @@ export class TaskContext implements HandlerContext<unknown> {
   /** Set before the handler runs. */
   config: unknown = undefined;
   readonly inputs: TaskInputs;
+  readonly secrets: TaskSecrets;
   readonly #order: TaskOrder;
   readonly #program: Program;
   readonly #logPort: LogPort;
@@ -22,11 +30,12 @@ export class TaskContext implements HandlerContext<unknown> {
   #log: HandlerLogger | undefined = undefined;
   #controller: AbortController | undefined = undefined;
 
-  constructor(order: TaskOrder, program: Program, logPort: LogPort) {
+  constructor(order: TaskOrder, program: Program, parts: TaskParts) {
     this.#order = order;
     this.#program = program;
-    this.#logPort = logPort;
-    this.inputs = new TaskInputs(order);
+    this.#logPort = parts.logPort;
+    this.secrets = new TaskSecrets(parts.secrets);
+    this.inputs = new TaskInputs(order, this.secrets);
   }
 
   get params(): unknown {
@@ -77,10 +86,8 @@ export class TaskContext implements HandlerContext<unknown> {
     const { executionId, attempt } = this.#order;
     const trace = this.#trace();
     const traceId = trace && traceIdOf(trace);
-    this.#log = createTaskLogger(this.#logPort, {
-      ...{ executionId, nodeId, handler, attempt },
-      ...(traceId !== undefined && { traceId }),
-    });
+    const task = { executionId, nodeId, handler, attempt, ...(traceId !== undefined && { traceId }) };
+    this.#log = createTaskLogger(this.#logPort, task, this.secrets);
     return this.#log;
   }
 

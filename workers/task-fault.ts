@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { ERRORS } from '../src/model/errors.js';
+import type { Redactor } from '../src/model/redactor.js';
 import type { TaskFault } from '../src/runner/frames/result-frame.js';
 import { ERROR_KIND } from './brands.js';
 import { HandlerFault } from './handler-fault.js';
@@ -10,18 +11,19 @@ const MAX_CODE_LENGTH = 128;
 const HASHED_FRAMES = 8;
 const HASH_LENGTH = 16;
 
-/** What a handler threw, whatever it is, as the fault of its attempt. Never throws. */
-export function toTaskFault(error: unknown): TaskFault {
+/** What a handler threw, whatever it is, as the fault of its attempt, without the secrets that the task was given. Never throws. */
+export function toTaskFault(error: unknown, redactor?: Redactor): TaskFault {
   try {
-    return describe(error);
+    return describe(error, (text) => redactor?.text(text) ?? text);
   } catch {
     return handlerError('The handler threw a value that cannot be read');
   }
 }
 
-function describe(error: unknown): TaskFault {
-  if (!(error instanceof Error)) return handlerError(`The handler threw ${inspect(error, { depth: 2 })}`);
-  const message = boundedText(String(error.message) || error.name);
+function describe(error: unknown, redact: (text: string) => string): TaskFault {
+  if (!(error instanceof Error))
+    return handlerError(redact(`The handler threw ${inspect(error, { depth: 2 })}`));
+  const message = boundedText(redact(String(error.message) || error.name));
   const tracebackHash = hashOfStack(error);
   if (error instanceof HandlerFault) {
     const { code, category, retryable, retryAfterMs } = error;
@@ -37,7 +39,7 @@ function describe(error: unknown): TaskFault {
   const kind = ERROR_KIND in error ? error[ERROR_KIND] : undefined;
   const isTerminal = kind === 'terminal';
   const fallback = isTerminal ? 'TERMINAL_ERROR' : 'HANDLER_ERROR';
-  const code = kind === undefined ? fallback : ownCode(error, fallback);
+  const code = kind === undefined ? fallback : redact(ownCode(error, fallback));
   const retryable = !isTerminal && ERRORS.HANDLER_ERROR.retryable;
   return { code, message, category: 'handler', tracebackHash, retryable, ...retryAfter(error, kind) };
 }

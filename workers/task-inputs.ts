@@ -3,16 +3,19 @@ import { withoutTrace } from '../src/model/trace-context.js';
 import type { TaskOrder } from '../src/runner/frames/task-frame.js';
 import { parseJsonBytes } from './json-bytes.js';
 import type { Program } from './program.js';
+import type { TaskSecrets } from './task-secrets.js';
 
-/** Params and upstream outputs of one task. Their JSON is parsed when it is first asked for, and once. */
+/** Params, upstream outputs and secrets of one task. Their JSON is parsed when it is first asked for, and once. */
 export class TaskInputs implements TemplateScope {
   readonly #order: TaskOrder;
+  readonly #secrets: TaskSecrets;
   #params: unknown = undefined;
   #texts: Map<number, Uint8Array> | undefined = undefined;
   readonly #values = new Map<number, unknown>();
 
-  constructor(order: TaskOrder) {
+  constructor(order: TaskOrder, secrets: TaskSecrets) {
     this.#order = order;
+    this.#secrets = secrets;
   }
 
   get params(): unknown {
@@ -30,6 +33,10 @@ export class TaskInputs implements TemplateScope {
       this.#values.set(nodeIndex, value);
     }
     return value;
+  }
+
+  secret(name: string): string {
+    return this.#secrets.take(name);
   }
 
   /** Outputs of the dependencies that have one, by node id. The record has no prototype, so that any id is safe. */

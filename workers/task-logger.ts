@@ -1,10 +1,11 @@
 import type { LogLevel } from '../src/runner/frames/thread-protocol.js';
 import type { HandlerLogger } from './define-handler.js';
 import type { LogPort } from './log-port.js';
+import type { TaskSecrets } from './task-secrets.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A logger whose lines name the task. */
+/** A logger whose lines name the task, and no secret that it was given. */
 export function createTaskLogger(
   port: LogPort,
   task: {
@@ -14,9 +15,11 @@ export function createTaskLogger(
     readonly attempt: number;
     readonly traceId?: string;
   },
+  secrets: Pick<TaskSecrets, 'redactor'>,
 ): HandlerLogger {
   const write = (level: LogLevel, message: string, fields: Fields | undefined) => {
-    port.write({ level, message: String(message), ...(fields !== undefined && { fields }), ...task });
+    const line = { level, message: String(message), ...(fields !== undefined && { fields }), ...task };
+    port.write(line, secrets.redactor);
   };
   return {
     debug: (message, fields) => write('debug', message, fields),

@@ -14,6 +14,7 @@ import { compileOverride, compileProgram, type Program } from './program.js';
 import { TaskContext } from './task-context.js';
 import { toTaskFault } from './task-fault.js';
 import { encodeOutput } from './task-output.js';
+import type { SecretBook } from './task-secrets.js';
 
 export interface TaskLoopOptions {
   readonly port: MessagePort;
@@ -21,6 +22,7 @@ export interface TaskLoopOptions {
   readonly handlers: LoadedHandlers;
   readonly logPort: LogPort;
   readonly circuits: CircuitGate;
+  readonly secrets: SecretBook;
   readonly maxOutputBytes: number;
 }
 
@@ -79,7 +81,8 @@ export class TaskLoop {
   }
 
   #learn(frame: TaskFrame): void {
-    for (const { id, source } of frame.programs) this.#programs.set(id, compileProgram(source));
+    for (const { id, source } of frame.programs)
+      this.#programs.set(id, compileProgram(source, this.#options.handlers.get(source.handler)?.secrets));
     for (const order of frame.tasks) {
       const program = this.#programs.get(order.programId);
       if (program === undefined) throw new RangeError(`the thread was never told program ${order.programId}`);
@@ -116,10 +119,10 @@ export class TaskLoop {
   /** Answers when the task's first synchronous stretch was over. */
   #start(task: QueuedTask): number {
     const { order, program } = task;
-    const { memory, logPort } = this.#options;
+    const { memory } = this.#options;
     const startedAt = monotonicMs();
     if (!startTask(memory, order.slot, order.ticket, startedAt)) return startedAt;
-    const running = { order, context: new TaskContext(order, program, logPort), startedAt };
+    const running = { order, context: new TaskContext(order, program, this.#options), startedAt };
     setCurrentSlot(memory, order.slot);
     try {
       const returned = this.#run(running, program);
@@ -127,9 +130,9 @@ export class TaskLoop {
         this.#await(running, returned);
         return monotonicMs();
       }
-      return this.#add(running, this.#outcomeOf(returned));
+      return this.#add(running, this.#outcomeOf(running, returned));
     } catch (error) {
-      return this.#add(running, failed(error));
+      return this.#add(running, failed(running, error));
     } finally {
       setCurrentSlot(memory, undefined);
     }
@@ -156,8 +159,8 @@ export class TaskLoop {
   #await(running: RunningTask, returned: PromiseLike<unknown>): void {
     this.#running.set(running.order.slot, running);
     Promise.resolve(returned).then(
-      (value) => this.#settle(running, this.#outcomeOf(value)),
-      (error: unknown) => this.#settle(running, failed(error)),
+      (value) => this.#settle(running, this.#outcomeOf(running, value)),
+      (error: unknown) => this.#settle(running, failed(running, error)),
     );
   }
 
@@ -167,17 +170,21 @@ export class TaskLoop {
     this.#turnSoon();
   }
 
-  #outcomeOf(value: unknown): ThreadOutcome {
+  #outcomeOf(running: RunningTask, value: unknown): ThreadOutcome {
     if (value === SKIPPED) return { kind: 'skipped' };
     try {
       const isSleep = value instanceof DurableSleep;
-      const output = encodeOutput(isSleep ? value.output : value, this.#options.maxOutputBytes);
+      const output = encodeOutput(
+        isSleep ? value.output : value,
+        this.#options.maxOutputBytes,
+        running.context.secrets.redactor,
+      );
       const outputField = output === undefined ? {} : { output };
       return isSleep
         ? { kind: 'sleep', delayMs: value.delayMs, ...outputField }
         : { kind: 'completed', ...outputField };
     } catch (error) {
-      return failed(error);
+      return failed(running, error);
     }
   }
 
@@ -201,6 +208,7 @@ function renderConfig(order: TaskOrder, program: Program, context: TaskContext):
   try {
     return renderTemplate(compileOverride(program, configOverride), context.inputs);
   } catch (error) {
+    if (error instanceof HandlerFault) throw error;
     throw invalidConfig(`The config that stands in for this run cannot be read: ${String(error)}`);
   }
 }
@@ -209,8 +217,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-function failed(error: unknown): ThreadOutcome {
+function failed({ context }: RunningTask, error: unknown): ThreadOutcome {
   if (error instanceof CircuitOpen)
     return { kind: 'refused', circuit: error.circuit, retryInMs: error.retryInMs };
-  return { kind: 'failed', fault: toTaskFault(error) };
+  return { kind: 'failed', fault: toTaskFault(error, context.secrets.redactor) };
 }

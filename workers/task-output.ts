@@ -1,13 +1,15 @@
+import type { Redactor } from '../src/model/redactor.js';
 import { HandlerFault } from './handler-fault.js';
 
 /**
  * The JSON text of what a handler returned, UTF-8; undefined: nothing was. Throws INVALID_OUTPUT where it cannot be
- * written, OUTPUT_TOO_LARGE where it is longer than `maxBytes`.
+ * written, OUTPUT_TOO_LARGE where it is longer than `maxBytes`. `redactor`: of what it must not hold.
  */
-export function encodeOutput(value: unknown, maxBytes: number): Uint8Array | undefined {
+export function encodeOutput(value: unknown, maxBytes: number, redactor?: Redactor): Uint8Array | undefined {
   if (value === undefined) return undefined;
-  const text = stringify(value, maxBytes);
-  if (text === undefined) throw invalidOutput(`a ${typeof value} is no JSON value`);
+  const whole = stringify(value, maxBytes);
+  if (whole === undefined) throw invalidOutput(`a ${typeof value} is no JSON value`);
+  const text = redactor === undefined ? whole : JSON.stringify(redactor.json(JSON.parse(whole)));
   // A UTF-16 unit takes at least one byte.
   if (text.length > maxBytes) throw tooLarge(maxBytes);
   const bytes = Buffer.from(text);

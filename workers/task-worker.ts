@@ -9,13 +9,15 @@ import { loadHandlers } from './load-handlers.js';
 import type { LoadedHandlers } from './loaded-handler.js';
 import { LogPort } from './log-port.js';
 import { TaskLoop } from './task-loop.js';
+import { SecretBook } from './task-secrets.js';
 
 /** The Piscina task that a worker thread runs for as long as it lives: until its port is closed. */
 export async function runThread(start: ThreadStart): Promise<void> {
   const { port, memory, settings } = start;
   const closed = once(port, 'close');
   const logPort = new LogPort(port);
-  captureConsole(logPort);
+  const secrets = new SecretBook(settings.secrets);
+  captureConsole(logPort, secrets.redactor);
   const circuits = new CircuitGate((question, circuit) =>
     post(port, { kind: 'question', question, circuit }),
   );
@@ -27,6 +29,7 @@ export async function runThread(start: ThreadStart): Promise<void> {
     handlers,
     logPort,
     circuits,
+    secrets,
     maxOutputBytes: settings.maxOutputBytes,
   });
   port.on('message', (message: Uint8Array | CircuitNotice) => {

@@ -99,6 +99,11 @@ export const ERRORS = {
     retryable: false,
     meaning: "A node's config, templates resolved, breaks its handler's schema.",
   },
+  UNKNOWN_SECRET: {
+    status: 0,
+    retryable: false,
+    meaning: "A node's config names a secret that the host which ran it does not have.",
+  },
   HANDLER_ERROR: { status: 0, retryable: true, meaning: 'The handler threw.' },
   TERMINAL_ERROR: {
     status: 0,

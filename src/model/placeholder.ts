@@ -110,7 +110,7 @@ export function headCandidates(path: readonly PathStep[]): readonly string[] {
   return candidates.reverse();
 }
 
-/** First parts that name something other than a node. `secrets` is kept for later use: such a placeholder stays as text. */
+/** First parts that name something other than a node. `secrets` only where a handler's schema says so. */
 export type ReservedHead = 'params' | 'secrets';
 
 /** Whether the path begins with a reserved word; no longer id may begin with one in a placeholder's bare spelling. */

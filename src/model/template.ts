@@ -7,6 +7,7 @@ import {
   reservedHead,
   scanPlaceholders,
 } from './placeholder.js';
+import { type SecretFields, secretFieldsBelow } from './secret-fields.js';
 
 /** The index of a node that may be referred to, by its id; undefined where there is none. */
 export type ReferenceResolver = (nodeId: string) => number | undefined;
@@ -16,11 +17,13 @@ export interface TemplateScope {
   readonly params: unknown;
   /** The output of a node by the index that the resolver gave; undefined where it has none. */
   outputs(nodeIndex: number): unknown;
+  /** Throws where there is none of this name. Without it no template may hold secrets. */
+  secret?(name: string): string;
 }
 
 /** Where a placeholder's value comes from. */
 export interface Reference {
-  /** Index of a node, or `PARAMS`. */
+  /** Index of a node, `PARAMS` or `SECRETS`. */
   readonly source: number;
   readonly steps: readonly ReferenceStep[];
   /** The placeholder's own text, which stays where there is no value. */
@@ -35,6 +38,8 @@ export interface ReferenceStep {
 
 /** `Reference.source` of the trigger parameters. */
 export const PARAMS = -1;
+/** `Reference.source` of the secrets of the host; its one step names one. */
+export const SECRETS = -2;
 
 /** Plain text and references, in order. */
 export type TextTemplate = readonly (string | Reference)[];
@@ -52,35 +57,53 @@ export type Template =
  * that the value may refer to, which are `plan.nodes[i].inputs`: of several ids that a dotted path may begin with, the
  * longest that it knows wins. A placeholder that begins with neither such an id nor `params` is plain text.
  *
+ * `{{ secrets.NAME }}` is a placeholder only where `secrets` says so of its place, and plain text elsewhere.
+ *
  * The value must be nested no deeper than `MAX_JSON_DEPTH` (json-value).
  */
-export function parseTemplate(value: unknown, resolve: ReferenceResolver): Template {
-  if (typeof value === 'string') return parseString(value, resolve);
+export function parseTemplate(value: unknown, resolve: ReferenceResolver, secrets?: SecretFields): Template {
+  if (typeof value === 'string') return parseString(value, resolve, secrets);
   if (typeof value !== 'object' || value === null) return { kind: 'value', value };
-  if (Array.isArray(value)) return { kind: 'list', items: value.map((item) => parseTemplate(item, resolve)) };
-  const entries = Object.entries(value).map(([key, item]) => [key, parseTemplate(item, resolve)] as const);
+  if (Array.isArray(value)) {
+    const below = secretFieldsBelow(secrets, undefined);
+    return { kind: 'list', items: value.map((item) => parseTemplate(item, resolve, below)) };
+  }
+  const entries = Object.entries(value).map(
+    ([key, item]) => [key, parseTemplate(item, resolve, secretFieldsBelow(secrets, key))] as const,
+  );
   return { kind: 'record', entries };
 }
 
-function parseString(value: string, resolve: ReferenceResolver): Template {
+function parseString(value: string, resolve: ReferenceResolver, secrets?: SecretFields): Template {
   if (!mayHavePlaceholder(value)) return { kind: 'value', value };
-  const text = resolvePieces(scanPlaceholders(value), resolve);
+  const text = resolvePieces(scanPlaceholders(value), resolve, secrets);
   const [first] = text;
   if (text.length === 1 && typeof first === 'object') return { kind: 'reference', reference: first };
   return text.every((part) => typeof part === 'string') ? { kind: 'value', value } : { kind: 'text', text };
 }
 
 /** Ties the placeholders among the pieces to what they refer to. */
-export function resolvePieces(pieces: readonly Piece[], resolve: ReferenceResolver): TextTemplate {
+export function resolvePieces(
+  pieces: readonly Piece[],
+  resolve: ReferenceResolver,
+  secrets?: SecretFields,
+): TextTemplate {
   return pieces.map((piece) =>
-    typeof piece === 'string' ? piece : (resolvePlaceholder(piece, resolve) ?? piece.raw),
+    typeof piece === 'string' ? piece : (resolvePlaceholder(piece, resolve, secrets) ?? piece.raw),
   );
 }
 
-function resolvePlaceholder(placeholder: Placeholder, resolve: ReferenceResolver): Reference | undefined {
+function resolvePlaceholder(
+  placeholder: Placeholder,
+  resolve: ReferenceResolver,
+  secrets: SecretFields | undefined,
+): Reference | undefined {
   const { path, raw } = placeholder;
   const reserved = reservedHead(path);
-  if (reserved === 'secrets') return undefined;
+  if (reserved === 'secrets') {
+    const isOne = secrets?.isSecret === true && path.length === 2;
+    return isOne ? { source: SECRETS, steps: stepsAfter(path, 1), raw } : undefined;
+  }
   if (reserved === 'params') return { source: PARAMS, steps: stepsAfter(path, 1), raw };
   const candidates = headCandidates(path);
   for (const [index, candidate] of candidates.entries()) {
@@ -164,6 +187,7 @@ export function textOf(value: unknown): string {
 
 /** Follows a path through own properties and list items only; undefined where it leads nowhere. */
 function lookUp(reference: Reference, scope: TemplateScope): unknown {
+  if (reference.source === SECRETS) return scope.secret?.(reference.steps[0]?.key ?? '');
   let value = reference.source === PARAMS ? scope.params : scope.outputs(reference.source);
   for (const { key, index } of reference.steps) {
     if (typeof value !== 'object' || value === null) return undefined;
@@ -202,6 +226,6 @@ function collectReferences(template: Template, found: Set<number>): void {
 /** Adds the indices of the nodes that the text refers to. */
 export function collectTextReferences(text: TextTemplate, found: Set<number>): void {
   for (const part of text) {
-    if (typeof part === 'object' && part.source !== PARAMS) found.add(part.source);
+    if (typeof part === 'object' && part.source >= 0) found.add(part.source);
   }
 }

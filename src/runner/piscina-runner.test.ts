@@ -286,6 +286,7 @@ describe('a directory of handlers', () => {
       memoryLimitMb: 64,
       abortGraceMs: 100,
       maxOutputBytes: 100,
+      secrets: {},
       handlersDir: '/nowhere/at/all',
       services: {
         ...{ simulateServices: false, simulatedLatency: 0, llmBaseUrl: '', llmApiKey: '', llmModel: '' },

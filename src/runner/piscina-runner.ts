@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import type { Secrets } from '../model/redactor.js';
 import type { CircuitOptions } from './circuits/circuit.js';
 import { Dispatcher, mostThreads } from './dispatcher.js';
 import { monotonicMs } from './frames/thread-clock.js';
@@ -23,6 +24,8 @@ export interface PiscinaRunnerOptions {
   /** Time between a task's AbortSignal and the replacement of a thread in which it does not return. */
   readonly abortGraceMs: number;
   readonly maxOutputBytes: number;
+  /** By their names; see `ThreadSettings`. */
+  readonly secrets: Secrets;
   /** Absolute path of the directory of the user's handlers; undefined: none. */
   readonly handlersDir: string | undefined;
   readonly services: ServiceSettings;
@@ -52,6 +55,7 @@ export function createPiscinaRunner(options: PiscinaRunnerOptions): TaskRunner {
       ...options.services,
       concurrency: options.concurrency,
       maxOutputBytes: options.maxOutputBytes,
+      secrets: options.secrets,
       handlersDir: options.handlersDir,
     },
     programLimits: PROGRAM_LIMITS,

@@ -35,9 +35,12 @@ const CONFIG_SCHEMA = {
       type: 'object',
       propertyNames: { pattern: TOKEN },
       additionalProperties: { type: ['string', 'number', 'boolean'] },
+      'x-secret': true,
     },
+    body: { 'x-secret': true },
     query: {
       type: 'object',
+      'x-secret': true,
       additionalProperties: { anyOf: [SCALAR, { type: 'array', items: SCALAR }] },
     },
     expected_status: { anyOf: [STATUS, { type: 'array', items: STATUS, minItems: 1 }] },

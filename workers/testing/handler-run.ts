@@ -10,6 +10,7 @@ export function threadSettings(changes: Partial<ThreadSettings> = {}): ThreadSet
     concurrency: 4,
     maxOutputBytes: 1 << 20,
     handlersDir: undefined,
+    secrets: {},
     simulateServices: false,
     simulatedLatency: 1,
     llmBaseUrl: '',

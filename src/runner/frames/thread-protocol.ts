@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { HandlerDescriptor } from '../../model/builtin-handlers.js';
 import type { OutboundSettings } from '../../model/outbound-rules.js';
+import type { Secrets } from '../../model/redactor.js';
 
 /** What the handlers that call services go by. */
 export interface ServiceSettings {
@@ -22,6 +23,8 @@ export interface ThreadSettings extends ServiceSettings {
   /** Tasks under way in one thread. */
   readonly concurrency: number;
   readonly maxOutputBytes: number;
+  /** What `{{ secrets.NAME }}` stands for, where a handler's schema allows it. */
+  readonly secrets: Secrets;
   /** Absolute path of the directory of the user's handlers; undefined: none. */
   readonly handlersDir: string | undefined;
 }

@@ -142,6 +142,7 @@ export async function createRunner(test: TestContext, options: FixtureOptions = 
     memoryLimitMb: 128,
     abortGraceMs: 100,
     maxOutputBytes: 1 << 20,
+    secrets: {},
     services: {
       simulateServices: false,
       simulatedLatency: 0,
