@@ -121,6 +121,9 @@ function settingsDocument(): string {
 Made from \`src/config.ts\` by \`scripts/generate-docs.ts\`. All settings are environment variables, read and checked once
 at start; one that is wrong stops the start with a line that says what was expected. An empty one counts as absent.
 
+Beside these each \`SECRET_NAME\` is a secret that configs may name as \`{{ secrets.NAME }}\`, of at least 4 characters;
+[Secrets](templates.md#secrets) tells where.
+
 ${table(
   ['Name', 'Default', 'Meaning'],
   settingRows().map(([name, fallback, meaning]) => [

@@ -1,5 +1,5 @@
 import { createOutboundRules, type OutboundSettings } from './model/outbound-rules.js';
-import type { Secrets } from './model/redactor.js';
+import { MIN_SECRET_LENGTH, type Secrets } from './model/redactor.js';
 import type { RetryPolicy } from './model/retry-policy.js';
 
 /** Every setting, its default and its meaning. `docs/settings.md` is checked against it. */
@@ -265,6 +265,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   } catch (error) {
     problems.push(`HTTP_ALLOW_HOSTS: ${error instanceof Error ? error.message : error}`);
   }
+  const secrets = secretsOf(env, problems);
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return {
     ...checked,
@@ -272,7 +273,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     roles: { api: roles.includes('api'), worker: roles.includes('worker') },
     isDistributed: checked.REDIS_URL !== '',
     outbound,
-    secrets: secretsOf(env),
+    secrets,
     retryDefaults: {
       maxAttempts: checked.RETRY_MAX_ATTEMPTS,
       initialIntervalMs: checked.RETRY_INITIAL_INTERVAL_MS,
@@ -286,12 +287,17 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
 
 const SECRET_PREFIX = 'SECRET_';
 
-/** Byte for byte: a secret may begin or end with a space. */
-function secretsOf(env: Readonly<Record<string, string | undefined>>): Secrets {
+/** Byte for byte: a secret may begin or end with a space. An empty one counts as absent. */
+function secretsOf(env: Readonly<Record<string, string | undefined>>, problems: string[]): Secrets {
   const secrets: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && name.startsWith(SECRET_PREFIX) && name !== SECRET_PREFIX)
-      secrets[name.slice(SECRET_PREFIX.length)] = value;
+  for (const [variable, value] of Object.entries(env)) {
+    const name = variable.startsWith(SECRET_PREFIX) ? variable.slice(SECRET_PREFIX.length) : '';
+    if (name === '' || value === undefined || value === '') continue;
+    if (value.trim().length >= MIN_SECRET_LENGTH) secrets[name] = value;
+    else
+      problems.push(
+        `${variable}: expected at least ${MIN_SECRET_LENGTH} characters; a shorter secret cannot be kept out of results and logs`,
+      );
   }
   return secrets;
 }

@@ -39,7 +39,7 @@ function describe(error: unknown, redact: (text: string) => string): TaskFault {
   const kind = ERROR_KIND in error ? error[ERROR_KIND] : undefined;
   const isTerminal = kind === 'terminal';
   const fallback = isTerminal ? 'TERMINAL_ERROR' : 'HANDLER_ERROR';
-  const code = kind === undefined ? fallback : redact(ownCode(error, fallback));
+  const code = kind === undefined ? fallback : redact(ownCode(error, fallback)).slice(0, MAX_CODE_LENGTH);
   const retryable = !isTerminal && ERRORS.HANDLER_ERROR.retryable;
   return { code, message, category: 'handler', tracebackHash, retryable, ...retryAfter(error, kind) };
 }
@@ -51,7 +51,7 @@ function handlerError(message: string): TaskFault {
 
 function ownCode(error: Error, fallback: string): string {
   const code = 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && code !== '' ? code.slice(0, MAX_CODE_LENGTH) : fallback;
+  return typeof code === 'string' && code !== '' ? code : fallback;
 }
 
 function retryAfter(error: Error, kind: unknown): { retryAfterMs?: number } {

@@ -1,9 +1,15 @@
 /** Name → value. */
 export type Secrets = Readonly<Record<string, string>>;
 
+/** In characters, without the space around it. A shorter text is found in too much that has nothing to do with it. */
+export const MIN_SECRET_LENGTH = 4;
+/** Shorter lines of a value that has several are not looked for on their own. */
+const MIN_LINE_LENGTH = 8;
+
 /**
- * Puts the placeholder of a secret in place of its value, wherever the value stands in full: as it is, escaped as in JSON, or encoded as
- * in a URL. Parts of a value, and other encodings of it, are not found.
+ * Puts the placeholder of a secret in place of its value, wherever the value stands in full: as it is, without the space around it,
+ * escaped as in JSON, or encoded as in a URL; of a value with several lines each long one too, because consoles are read by lines.
+ * Other parts of a value, and other encodings of it, are not found.
  */
 export class Redactor {
   readonly #placeholders = new Map<string, string>();
@@ -13,15 +19,10 @@ export class Redactor {
     for (const [name, value] of Object.entries(secrets)) this.add(name, value);
   }
 
-  get isEmpty(): boolean {
-    return this.#forms.length === 0;
-  }
-
   add(name: string, value: string): void {
-    if (value === '' || this.#placeholders.has(value)) return;
+    if (value.trim() === '' || this.#placeholders.has(value)) return;
     const placeholder = `{{ secrets.${name} }}`;
-    const query = new URLSearchParams({ '': value }).toString().slice(1);
-    for (const form of [value, JSON.stringify(value).slice(1, -1), encodeURIComponentSafely(value), query])
+    for (const form of formsOf(value))
       if (!this.#placeholders.has(form)) this.#placeholders.set(form, placeholder);
     // The longest first: one secret may be part of another.
     this.#forms = [...this.#placeholders].sort(([a], [b]) => b.length - a.length);
@@ -43,6 +44,18 @@ export class Redactor {
     if (Array.isArray(value)) return value.map((item) => this.json(item));
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.json(item)]));
   }
+}
+
+function formsOf(value: string): readonly string[] {
+  const trimmed = value.trim();
+  const lines = trimmed.split('\n').map((line) => line.trim());
+  const parts = lines.length === 1 ? [] : lines.filter((line) => line.length >= MIN_LINE_LENGTH);
+  return [value, trimmed, ...parts].flatMap((text) => [
+    text,
+    JSON.stringify(text).slice(1, -1),
+    encodeURIComponentSafely(text),
+    new URLSearchParams({ '': text }).toString().slice(1),
+  ]);
 }
 
 /** A lone surrogate has no encoding; such a value is found by its other forms. */

@@ -1,4 +1,5 @@
 import type { Piscina } from 'piscina';
+import { Redactor } from '../model/redactor.js';
 import { CircuitDesk, type CircuitDeskOptions } from './circuits/circuit-desk.js';
 import type { ResultFrame } from './frames/result-frame.js';
 import { monotonicMs } from './frames/thread-clock.js';
@@ -51,6 +52,8 @@ export class Dispatcher implements JobDesk, CrewListener {
   readonly #supervisor: Supervisor;
   readonly #pace: Pace;
   readonly #desk: CircuitDesk;
+  /** Of all secrets: an error that ends a thread comes here as the thread threw it. */
+  readonly #redactor: Redactor;
   #soloIdleTimer: NodeJS.Timeout | undefined;
   #isPlacementDue = false;
   #isClosed = false;
@@ -62,6 +65,7 @@ export class Dispatcher implements JobDesk, CrewListener {
     const crew = { pool, settings, programLimits, onLog, planNumbers: new PlanNumbers(), listener: this };
     this.#common = new ThreadCrew({ ...crew, solo: false, most: 2 * threads });
     this.#solo = new ThreadCrew({ ...crew, solo: true, most: threads });
+    this.#redactor = new Redactor(settings.secrets);
     this.#supervisor = new Supervisor({ abortGraceMs: options.abortGraceMs, desk: this });
     this.#desk = new CircuitDesk({
       ...options.circuits,
@@ -121,7 +125,10 @@ export class Dispatcher implements JobDesk, CrewListener {
 
   onPoolError(reason: Error): void {
     if (this.#isClosed || this.#common.onPoolError(reason) || this.#solo.onPoolError(reason)) return;
-    this.#options.onLog({ level: 'error', message: `A worker thread failed: ${reason.message}` });
+    this.#options.onLog({
+      level: 'error',
+      message: `A worker thread failed: ${this.#redactor.text(reason.message)}`,
+    });
   }
 
   answer(
@@ -191,8 +198,9 @@ export class Dispatcher implements JobDesk, CrewListener {
   onDeath(thread: WorkerThread, reason: Error): void {
     if (this.#isClosed) return;
     this.#desk.onGone(thread);
-    this.#options.onLog({ level: 'error', message: `A worker thread died: ${reason.message}` });
-    this.#supervisor.onDeath(thread, reason);
+    const told = this.#redactor.text(reason.message);
+    this.#options.onLog({ level: 'error', message: `A worker thread died: ${told}` });
+    this.#supervisor.onDeath(thread, told);
     this.#options.onDeath(thread, reason);
     this.place();
   }

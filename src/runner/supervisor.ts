@@ -103,7 +103,7 @@ export class Supervisor {
   }
 
   /** The thread died of itself. */
-  onDeath(thread: WorkerThread, reason: Error): void {
+  onDeath(thread: WorkerThread, reason: string): void {
     this.#watchdog.clear(thread);
     if (!thread.wasReady) return;
     this.#replacedForCrash += 1;
@@ -111,11 +111,7 @@ export class Supervisor {
     for (const { job, startedAt } of started) {
       const times = { queuedMs: startedAt - job.givenAt, runMs: monotonicMs() - startedAt };
       if (job.phase !== 'leaving') {
-        this.#desk.answer(
-          job,
-          { kind: 'crashed', alone: started.length === 1, reason: reason.message },
-          times,
-        );
+        this.#desk.answer(job, { kind: 'crashed', alone: started.length === 1, reason }, times);
       }
       job.phase = 'gone';
     }

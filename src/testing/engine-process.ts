@@ -105,6 +105,7 @@ function entryArguments(from: 'dist' | 'source', checkout: string): string[] {
 function environmentWithoutSettings(): NodeJS.ProcessEnv {
   const environment = { ...process.env };
   for (const [name] of settingRows()) delete environment[name];
+  for (const name of Object.keys(environment)) if (name.startsWith('SECRET_')) delete environment[name];
   return environment;
 }
 
