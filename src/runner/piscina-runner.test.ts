@@ -230,7 +230,7 @@ describe('the runner', () => {
     const task = fixture.task({ definition: { handler: 'chatty' } });
     assert.deepEqual(outputOf((await fixture.run(task))[0]), undefined);
     const { executionId } = task;
-    const named = { executionId, nodeId: 'only', handler: 'chatty' };
+    const named = { executionId, nodeId: 'only', handler: 'chatty', attempt: 1 };
     assert.deepEqual(fixture.logs.slice(0, 4), [
       { level: 'warn', message: 'by the logger', fields: { n: 1 }, ...named },
       { level: 'info', message: 'by the console { n: 2 }' },
