@@ -225,6 +225,10 @@ test('every command has help with an example', async () => {
   const help = await runMillrace(['dlq', 'retry', '--help']);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /Examples:\n {2}millrace dlq retry/);
+  const asked = await runMillrace(['help', 'submit']);
+  assert.equal(asked.code, 0);
+  assert.match(asked.stdout, /Examples:\n {2}millrace submit/);
+  assert.equal((await runMillrace(['help'])).stdout, stdout);
   assert.match((await runMillrace(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
 });
 

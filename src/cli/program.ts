@@ -33,7 +33,10 @@ export function buildProgram(
   const program = new Command('millrace');
   const settle = (command: Command): Command =>
     command.exitOverride().configureOutput({ writeOut: out, writeErr: err }).helpCommand(false);
-  settle(program).description(DESCRIPTION).version(version, '-V, --version');
+  settle(program)
+    .helpCommand('help [COMMAND]', 'Tell how a command is used')
+    .description(DESCRIPTION)
+    .version(version, '-V, --version');
   for (const option of COMMON_OPTIONS) program.addOption(optionOf(option));
   program.configureHelp({ showGlobalOptions: true });
   const groups = new Map<string, Command>();

@@ -147,10 +147,12 @@ function histogram(): Histogram {
 }
 
 function figures(times: Histogram): Readonly<Record<string, number>> {
+  // A percentile is the upper end of its bucket, which may lie above all that was recorded.
+  const most = times.maxValue;
   const rows = PERCENTILES.map(
-    (each) => [`p${each}`, round(times.getValueAtPercentile(each) / 1000)] as const,
+    (each) => [`p${each}`, round(Math.min(most, times.getValueAtPercentile(each)) / 1000)] as const,
   );
-  return Object.fromEntries([...rows, ['max', round(times.maxValue / 1000)]]);
+  return Object.fromEntries([...rows, ['max', round(most / 1000)]]);
 }
 
 function round(value: number): number {

@@ -15,7 +15,10 @@ export function styleOfStatus(status: string): Style {
   return 'grey';
 }
 
-/** Without what a terminal would take for commands: names and messages come from others. */
+/**
+ * Without what a terminal would take for commands, and without what turns the direction of what follows or is not seen, so that
+ * no name can pass for another: names and messages come from others. Joiners stay, which emoji and some scripts need.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\ufffd');
+  return text.replaceAll(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }

@@ -1,9 +1,15 @@
 import { printable } from './colours.js';
 
-/** Columns as wide as their longest cell. */
+/** A name may have 255 characters, and is kept whole: it moves what follows in its own row only. */
+const MAX_COLUMN_WIDTH = 48;
+
+/** Columns as wide as their longest cell, within reason. */
 export function tableText(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map(printable));
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const widths = head.map((_, column) => {
+    const lengths = cells.map((row) => row[column]?.length ?? 0);
+    return Math.max(...lengths.filter((length) => length <= MAX_COLUMN_WIDTH));
+  });
   return cells
     .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
     .map((line) => line.trimEnd())
