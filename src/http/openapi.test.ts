@@ -76,6 +76,7 @@ for (const backend of BACKENDS) {
 test('operations have ids of their own, and errors that answers can have', () => {
   const ids = OPERATIONS.map(({ id }) => id);
   assert.deepEqual([...new Set(ids)], ids);
+  assert.equal(ids[0], 'submitWorkflow');
   for (const operation of OPERATIONS) {
     for (const code of errorsOf(operation)) assert.ok(ERRORS[code].status >= 400, `${operation.id}: ${code}`);
   }
