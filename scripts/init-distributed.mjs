@@ -36,6 +36,7 @@ ${[
   row(['Redis', redis.pid, redis.baseUrl, serverLog('redis')]),
   row(['PostgreSQL', postgres.pid, postgres.baseUrl, serverLog('postgres')]),
 ].join('\n')}
+The console is at ${first.baseUrl}/ and at ${second.baseUrl}/
 Another host, in the foreground:  set -a; . ${settingsFileOf(dataDir)}; PORT=0 npm start
 Stop it all with ${process.env.DATA_DIR ? `DATA_DIR=${dataDir} ` : ''}scripts/stop.sh`);
 });

@@ -30,7 +30,8 @@ await runMain(async () => {
     throw new PlainError(`The sample ended ${status.status}, not COMPLETED.`);
   console.log(`
 Millrace ${engine.health.version} runs as pid ${engine.pid} at ${engine.baseUrl}
-  API      ${engine.baseUrl}/api/v1/workflow
+  console  ${engine.baseUrl}/
+  API      ${engine.baseUrl}/api/v1/workflow, described at ${engine.baseUrl}/docs
   health   ${engine.baseUrl}/health
   metrics  ${engine.baseUrl}/metrics
   store    ${engine.health.mode}; ${engine.health.durability}
