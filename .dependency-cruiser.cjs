@@ -170,6 +170,7 @@ module.exports = {
     driver('http-client', ['undici'], ['workers/handlers/', 'src/outbound/', 'bench/', 'src/testing/']),
     driver('command-line', ['commander'], ['src/cli/']),
     driver('json-places', ['jsonc-parser'], ['src/cli/', 'console/']),
+    driver('spans', ['@opentelemetry'], ['src/telemetry/otlp-spans']),
     driver(
       'telemetry',
       ['prom-client', 'hdr-histogram-js', 'pino'],

@@ -37,10 +37,13 @@ import type { RateStore } from './store/rate-store.js';
 import { type OpenRedisStore, openRedisStore } from './store/redis/open-redis-store.js';
 import type { StateStore } from './store/state-store.js';
 import { BoundedLog } from './telemetry/bounded-logger.js';
+import { ExecutionSpans } from './telemetry/execution-spans.js';
 import { FailureLog } from './telemetry/failure-log.js';
 import { createLogger } from './telemetry/log.js';
 import { MeasuredStore } from './telemetry/measured-store.js';
 import { createMetrics } from './telemetry/metrics.js';
+import { createRequestSpans } from './telemetry/request-spans.js';
+import type { SpanSink } from './telemetry/spans.js';
 import { TracedRunner } from './telemetry/traced-runner.js';
 
 const DAY_MS = 86_400_000;
@@ -48,6 +51,8 @@ const HOUR_MS = 3_600_000;
 /** For what goes on around an attempt of a callback: reading the record before it, settling it after. */
 const CLAIM_MARGIN_MS = 5000;
 const START_RETRY_MS = 500;
+/** How long a stop waits for the collector of spans. */
+const SPANS_CLOSE_MS = 3000;
 
 /** A host that serves. */
 export interface Millrace {
@@ -79,7 +84,9 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
   const clock = createSystemClock();
   const { log, handlerLog, bounded } = createLogs(config, clock);
   const host = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}` as HostId;
-  const runner = new TracedRunner(createRunner(config, handlerLog), (count) => clock.randomBytes(count));
+  const spans = await openSpans({ config, clock, version, host });
+  if (spans) closers.push(() => spans.close());
+  const runner = new TracedRunner(createRunner(config, handlerLog), { clock, spans });
   closers.push(() => runner.close());
   await runner.start().catch(explainBrokenHandlers);
   // Metrics ask the engine for its depths, and the engine tells the metrics what it does.
@@ -87,6 +94,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     knowsHandler: (handler) => runner.handlers.has(handler),
     stats: () => engine.stats(),
     clock,
+    spans: spans && (() => spans.counts),
     suppressedLines: () => bounded.reduce((sum, each) => sum + each.suppressed, 0),
     processMetrics: true,
   });
@@ -106,9 +114,14 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     catalog: () => runner.handlers,
     refusalOfCallback: callbackRefusals(config),
   });
+  const { history } = stores;
+  const readEnded = config.isDistributed ? undefined : history.read.bind(history);
+  const executions = spans && new ExecutionSpans({ sink: spans, readEnded });
+  if (executions) closers.push(() => executions.settled());
   const store = new MeasuredStore(unmeasured, {
     observer: metrics,
     failures: new FailureLog(log),
+    executions,
     elapsed: () => clock.monotonic(),
   });
   const engine: Engine = new Engine({
@@ -144,6 +157,7 @@ async function build(config: Config, version: string, closers: Closer[]): Promis
     createHttpApi({
       ...{ engine, parser, config, telemetry: metrics, log, clock, version, rates },
       consoleDirectory: consoleDirectory(),
+      spans: spans && createRequestSpans(spans, clock),
     }),
   );
   const bound = config.HOST || '127.0.0.1';
@@ -377,6 +391,23 @@ export function createRunner(config: Config, log: Logger): TaskRunner {
       halfOpenMaxCalls: config.CIRCUIT_BREAKER_HALF_OPEN_MAX_CALLS,
     },
     onLog: (line) => writeHandlerLine(log, line),
+  });
+}
+
+/** OpenTelemetry is loaded only where there is somebody to send spans to. */
+async function openSpans(from: {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly host: string;
+}): Promise<SpanSink | undefined> {
+  const { config, clock, version, host } = from;
+  if (config.spansUrl === undefined) return undefined;
+  const { openOtlpSpans } = await import('./telemetry/otlp-spans.js');
+  return openOtlpSpans({
+    ...{ url: config.spansUrl, maxQueued: config.OTEL_BSP_MAX_QUEUE_SIZE, version, host },
+    closeWithinMs: SPANS_CLOSE_MS,
+    after: (ms, callback) => clock.after(ms, callback),
   });
 }
 

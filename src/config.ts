@@ -157,6 +157,17 @@ const SETTINGS = {
     1_000_000,
     'Lines of handlers, of one level, within ten seconds; those after them are counted. 0: all are written.',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text(
+    '',
+    'Base URL of an OpenTelemetry collector that takes OTLP over HTTP; spans go to its /v1/traces. Empty, and the next one too: none are made.',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: text('', 'The whole URL for spans, in place of the one before.'),
+  OTEL_BSP_MAX_QUEUE_SIZE: integer(
+    2048,
+    1,
+    1_000_000,
+    'Spans that wait for the collector; those after them are dropped and counted.',
+  ),
   REDIS_URL: text(
     '',
     'Redis of the distributed store: redis://user:password@host:port/db, rediss:// for TLS (?ca=FILE), ?cluster=true or several, comma-separated, for a cluster.',
@@ -208,6 +219,8 @@ export interface Config extends Values {
   readonly outbound: OutboundSettings;
   /** By the names that follow SECRET_ in the environment. */
   readonly secrets: Secrets;
+  /** Where spans are sent; undefined: nowhere. */
+  readonly spansUrl: string | undefined;
 }
 
 /** Raised with every setting that is wrong, one a line. */
@@ -266,6 +279,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     problems.push(`HTTP_ALLOW_HOSTS: ${error instanceof Error ? error.message : error}`);
   }
   const secrets = secretsOf(env, problems);
+  const spansUrl = spansUrlOf(checked);
+  if (spansUrl !== undefined && !URL.canParse(spansUrl)) {
+    problems.push(`OTEL_EXPORTER_OTLP_ENDPOINT: ${spansUrl} is no absolute URL`);
+  }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return {
     ...checked,
@@ -274,6 +291,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     isDistributed: checked.REDIS_URL !== '',
     outbound,
     secrets,
+    spansUrl,
     retryDefaults: {
       maxAttempts: checked.RETRY_MAX_ATTEMPTS,
       initialIntervalMs: checked.RETRY_INITIAL_INTERVAL_MS,
@@ -300,6 +318,12 @@ function secretsOf(env: Readonly<Record<string, string | undefined>>, problems: 
       );
   }
   return secrets;
+}
+
+function spansUrlOf(values: Values): string | undefined {
+  if (values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== '') return values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+  const base = values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  return base === '' ? undefined : `${base.replace(/\/+$/, '')}/v1/traces`;
 }
 
 /** Whether a server that is bound to `host` is reached from this machine only. */

@@ -218,6 +218,7 @@ describe('a task', () => {
       plan,
       node: 0,
       attempt: 3,
+      queuedAt: task.queuedAt,
       idempotencyKey: `${task.executionId}:a`,
       params: task.params,
       inputs,

@@ -186,6 +186,7 @@ export class Dispatcher {
       plan: task.plan,
       node: task.node,
       attempt: task.attempt,
+      queuedAt: task.queuedAt,
       idempotencyKey: `${task.executionId}:${node?.id ?? task.node}`,
       params: task.params,
       inputs: task.inputs,

@@ -10,11 +10,12 @@ import { connectionCap, createFullLog, openFilesLimit } from './connection-cap.j
 import { errorReply, presentable } from './error-reply.js';
 import { EventFeeds } from './events/event-feeds.js';
 import type { HttpReply, HttpRequest, HttpServerOptions } from './http-server.js';
-import type { HttpTelemetry, RequestRecorder } from './http-telemetry.js';
+import type { HttpTelemetry, RequestRecorder, RequestSpans } from './http-telemetry.js';
 import { createLocalRateLimiter } from './local-rate-limit.js';
 import { type RateDecision, type RateLimiter, rateLimited } from './rate-limit.js';
 import { withHeaders } from './reply.js';
 import { requestIdOf } from './request-id.js';
+import { RequestTracing } from './request-tracing.js';
 import type { Call, Route } from './route.js';
 import { type RouteMatch, Router } from './router.js';
 import { batchExecutionRoutes } from './routes/batch-executions.js';
@@ -36,6 +37,8 @@ export interface HttpApiOptions {
   readonly parser: SubmissionParser;
   readonly config: Config;
   readonly telemetry: HttpTelemetry;
+  /** Absent where no spans are collected. */
+  readonly spans?: RequestSpans | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   /** Of this program, as /health shows it. */
@@ -101,6 +104,7 @@ class HttpApi {
   readonly #unmatched: RequestRecorder;
   readonly #access: AccessControl;
   readonly #limiter: RateLimiter | undefined;
+  readonly #spans: RequestSpans | undefined;
   readonly #clock: Clock;
   readonly #log: Logger;
   /** Whether each request is logged: nothing is made for a line that nobody writes. */
@@ -116,6 +120,7 @@ class HttpApi {
     this.#unmatched = telemetry.requestRecorder('unmatched', 'any');
     this.#access = new AccessControl(parseApiKeys(config.API_KEYS));
     this.#limiter = config.RATE_LIMIT_ENABLED ? createRateLimiter(options) : undefined;
+    this.#spans = options.spans;
     this.#clock = clock;
     this.#log = log;
     this.#logsRequests = config.LOG_LEVEL === 'debug' || config.LOG_LEVEL === 'trace';
@@ -147,7 +152,8 @@ class HttpApi {
     act: (route: Route, call: Call) => HttpReply | Promise<HttpReply>,
   ): Promise<HttpReply> {
     const startedMs = this.#clock.monotonic();
-    const call = new OpenCall(request, requestIdOf(request), this.#limiter);
+    const tracing = new RequestTracing(request, this.#spans);
+    const call = new OpenCall({ request, tracing, requestId: requestIdOf(request), limiter: this.#limiter });
     const match = this.#router.match(request.method, request.path);
     let reply: HttpReply;
     try {
@@ -161,6 +167,10 @@ class HttpApi {
     if (match.kind === 'found' && match.route.cost !== undefined) call.tellRate();
     const tookMs = this.#clock.monotonic() - startedMs;
     (recorder ?? this.#unmatched).observe(tookMs, reply.status);
+    if (this.#spans && match.kind === 'found') {
+      const name = `${match.route.method} ${match.route.pattern}`;
+      tracing.end({ name, status: reply.status, durationMs: tookMs });
+    }
     if (this.#logsRequests) this.#logRequest(request, { call, status: reply.status, tookMs });
     return withHeaders(reply, call.headers());
   }
@@ -204,15 +214,22 @@ class HttpApi {
 class OpenCall implements Call {
   readonly request: HttpRequest;
   readonly requestId: string;
+  readonly tracing: RequestTracing;
   params: readonly string[] = [];
   client = '';
   rate: RateDecision | undefined;
   readonly #limiter: RateLimiter | undefined;
 
-  constructor(request: HttpRequest, requestId: string, limiter: RateLimiter | undefined) {
-    this.request = request;
-    this.requestId = requestId;
-    this.#limiter = limiter;
+  constructor(from: {
+    readonly request: HttpRequest;
+    readonly requestId: string;
+    readonly tracing: RequestTracing;
+    readonly limiter: RateLimiter | undefined;
+  }) {
+    this.request = from.request;
+    this.requestId = from.requestId;
+    this.tracing = from.tracing;
+    this.#limiter = from.limiter;
   }
 
   async spend(cost: number): Promise<number> {

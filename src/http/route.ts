@@ -1,6 +1,7 @@
 import type { HttpReply, HttpRequest } from './http-server.js';
 import type { Operation } from './openapi/operation.js';
 import type { RateDecision } from './rate-limit.js';
+import type { RequestTracing } from './request-tracing.js';
 
 /** An operation, and what does it. */
 export interface Route extends Operation {
@@ -18,6 +19,8 @@ export interface Call {
   /** The API key's name, or the address. */
   readonly client: string;
   readonly requestId: string;
+  /** Hands the trace of the request to executions, and notes them for its span. */
+  readonly tracing: RequestTracing;
   /** Takes from the client's rate limit and notes what is left for the reply's headers. Throws RATE_LIMITED where
    * nothing is granted; answers how much is. */
   spend(cost: number): Promise<number>;

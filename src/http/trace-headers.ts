@@ -1,4 +1,4 @@
-import { parseTraceContext, type TraceContext, withTrace } from '../model/trace-context.js';
+import { NO_PARAMS, parseTraceContext, type TraceContext, withTrace } from '../model/trace-context.js';
 import type { HttpRequest } from './http-server.js';
 import { TRACEPARENT, TRACESTATE } from './openapi/parameters.js';
 
@@ -14,8 +14,6 @@ export function traceOfRequest(request: HttpRequest): TraceContext | undefined {
 export function traced(params: Uint8Array, trace: TraceContext | undefined): Uint8Array {
   return trace ? withTrace(params, trace) : params;
 }
-
-const NO_PARAMS = new Uint8Array(0);
 
 /** The same for a trigger, which may have neither. */
 export function tracedTrigger(

@@ -63,6 +63,9 @@ export function underSpan(trace: TraceContext, spanId: Uint8Array): TraceContext
   return { traceparent: `${traceparent.slice(0, 36)}${id}${traceparent.slice(52)}`, tracestate };
 }
 
+/** Of a trigger that gives a trace alone. */
+export const NO_PARAMS: Uint8Array = new Uint8Array(0);
+
 export function hasTrace(params: Uint8Array): boolean {
   return params.length > 0 && params[params.length - 1] === MARK;
 }

@@ -38,6 +38,8 @@ export interface RunnerTask {
   readonly plan: Plan;
   readonly node: number;
   readonly attempt: number;
+  /** When it became ready, in milliseconds since the epoch. */
+  readonly queuedAt: number;
   /** Stable across attempts of this node. */
   readonly idempotencyKey: string;
   /** JSON text, UTF-8, and the trace context of the attempt behind it, where there is one; see `model/trace-context`. */

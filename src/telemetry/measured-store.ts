@@ -10,6 +10,7 @@ import type {
   TaskResult,
 } from '../model/commands.js';
 import type { ExecutionId, HostId } from '../model/ids.js';
+import type { ExecutionSnapshot } from '../model/snapshot.js';
 import type { DeadLetterQuery, StateStore, StoreReply, WatchedExecutions } from '../store/state-store.js';
 
 /** The calls by which work moves on; all of them are batches. */
@@ -24,7 +25,16 @@ export interface FailureObserver {
 export interface MeasuredStoreOptions {
   readonly observer: StoreObserver;
   readonly failures: FailureObserver;
+  /** undefined: nobody asks. */
+  readonly executions?: ExecutionObserver | undefined;
   readonly elapsed: () => number;
+}
+
+export interface ExecutionObserver {
+  /** The record has taken its end. */
+  recorded(ended: ExecutionSnapshot): void;
+  /** They ended by calls of this host. */
+  ended(ids: readonly ExecutionId[]): void;
 }
 
 export interface StoreObserver {
@@ -41,12 +51,14 @@ export class MeasuredStore implements StateStore {
   readonly #store: StateStore;
   readonly #observer: StoreObserver;
   readonly #failures: FailureObserver;
+  readonly #executions: ExecutionObserver | undefined;
   readonly #elapsed: () => number;
 
   constructor(store: StateStore, options: MeasuredStoreOptions) {
     this.#store = store;
     this.#observer = options.observer;
     this.#failures = options.failures;
+    this.#executions = options.executions;
     this.#elapsed = options.elapsed;
   }
 
@@ -93,9 +105,11 @@ export class MeasuredStore implements StateStore {
   }
   async acknowledgeOutbox(events: readonly OutboxEvent[]) {
     await this.#store.acknowledgeOutbox(events);
-    for (const { kind, snapshot } of events) {
-      if (kind === 'ended' && snapshot.finishedAt !== undefined)
-        this.#observer.endRecorded(snapshot.finishedAt);
+    for (const event of events) {
+      if (event.kind !== 'ended') continue;
+      const { finishedAt } = event.snapshot;
+      if (finishedAt !== undefined) this.#observer.endRecorded(finishedAt);
+      this.#executions?.recorded(event.snapshot);
     }
   }
 
@@ -144,7 +158,15 @@ export class MeasuredStore implements StateStore {
     return this.#store.stats();
   }
   onSignals(listener: (signals: readonly StoreSignal[]) => void) {
-    this.#store.onSignals(listener);
+    const executions = this.#executions;
+    if (!executions) return this.#store.onSignals(listener);
+    this.#store.onSignals((signals) => {
+      const ended = signals.flatMap((signal) =>
+        signal.kind === 'ended' && !signal.elsewhere ? [signal.executionId] : [],
+      );
+      if (ended.length > 0) executions.ended(ended);
+      listener(signals);
+    });
   }
   watch(watched: WatchedExecutions) {
     this.#store.watch(watched);

@@ -131,6 +131,11 @@ export const METRICS = {
     ...{ type: 'counter', unit: 'lines', labels: {} },
     help: 'Lines of the log that were counted instead of written: LOG_BURST, LOG_HANDLER_BURST.',
   },
+  millrace_spans_total: {
+    ...{ type: 'counter', unit: 'spans', labels: { outcome: 'exported, dropped, failed' } },
+    help: 'OpenTelemetry spans of this host: sent, dropped because too many waited, or not taken by the collector.',
+    alert: 'dropped or failed ones grow for minutes: traces have holes',
+  },
   millrace_reconciler_repairs_total: {
     ...{ type: 'counter', unit: 'executions', labels: {} },
     help: 'Executions that nothing would have woken; must read 0.',

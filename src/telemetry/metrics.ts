@@ -10,6 +10,7 @@ import type { StoreObserver } from './measured-store.js';
 import { figuresOf, percentilesOf } from './percentiles.js';
 import { RateMeter } from './rate-meter.js';
 import { exposeSeries, SeriesTable } from './series-table.js';
+import type { SpanCounts } from './spans.js';
 import { StatsGauges } from './stats-gauges.js';
 
 export interface MetricsOptions {
@@ -19,6 +20,8 @@ export interface MetricsOptions {
   readonly stats: () => Promise<EngineStats>;
   /** Lines that the log did not write. */
   readonly suppressedLines: () => number;
+  /** Of spans; undefined: none are collected. */
+  readonly spans?: (() => SpanCounts) | undefined;
   readonly clock: Pick<Clock, 'now' | 'monotonic' | 'after'>;
   /** Whether the figures of the process and of Node.js are collected too. */
   readonly processMetrics: boolean;
@@ -59,6 +62,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   exposeSeries(exposition, series);
   exposeLatency(exposition, latency);
   exposition.values('millrace_log_lines_suppressed_total', () => [[{}, options.suppressedLines()]]);
+  exposition.values('millrace_spans_total', () =>
+    Object.entries(options.spans?.() ?? {}).map(([outcome, spans]) => [{ outcome }, spans]),
+  );
   exposition.values('millrace_outbox_lag_seconds', () => [[{}, outbox.seconds()]]);
   if (options.processMetrics) {
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_LAG_RESOLUTION_MS });

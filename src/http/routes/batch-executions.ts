@@ -1,7 +1,6 @@
 import type { WorkflowEngine } from '../../engine/workflow-engine.js';
 import { createShapeCheck } from '../../model/body-shape.js';
 import type { ExecutionId } from '../../model/ids.js';
-import type { TraceContext } from '../../model/trace-context.js';
 import type { HttpReply } from '../http-server.js';
 import { readJson } from '../json-body.js';
 import type { Operation } from '../openapi/operation.js';
@@ -9,7 +8,7 @@ import { cancelBatch, readBatch, triggerBatch } from '../openapi/operations/batc
 import { executionIdsSchema } from '../openapi/requests.js';
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
-import { tracedTrigger, traceOfRequest } from '../trace-headers.js';
+import { tracedTrigger } from '../trace-headers.js';
 import { statusText } from '../views/execution-view.js';
 import { type ItemError, itemErrorText, resultsText } from './batch.js';
 import { cancelledText, triggeredText } from './executions.js';
@@ -21,33 +20,36 @@ export interface BatchExecutionOptions {
   readonly itemError: ItemError;
 }
 
-/** Answers the JSON text for one id. `trace`: of the request. */
-type ItemCall = (id: ExecutionId, trace: TraceContext | undefined) => Promise<string>;
+/** Answers the JSON text for one id. */
+type ItemCall = (id: ExecutionId) => Promise<string>;
 
 export function batchExecutionRoutes({ engine, maxBatchBytes, itemError }: BatchExecutionOptions): Route[] {
-  const trigger: ItemCall = async (id, trace) => {
-    await engine.trigger(id, tracedTrigger(undefined, trace));
-    return triggeredText(id);
-  };
   const status: ItemCall = async (id) => statusText(await engine.read(id), { nodes: false });
   const cancel: ItemCall = async (id) => {
     await engine.cancel(id);
     return cancelledText(id);
   };
-  const route = (operation: Operation, item: ItemCall): Route => ({
+  const trigger = (call: Call): ItemCall => {
+    const trace = call.tracing.trace();
+    return async (id) => {
+      await engine.trigger(id, tracedTrigger(undefined, trace));
+      call.tracing.brought(id);
+      return triggeredText(id);
+    };
+  };
+  const route = (operation: Operation, item: (call: Call) => ItemCall): Route => ({
     ...operation,
     maxBodyBytes: maxBatchBytes,
-    handle: (call) => forEachId(call, item, itemError),
+    handle: (call) => forEachId(call, item(call), itemError),
   });
-  return [route(triggerBatch, trigger), route(readBatch, status), route(cancelBatch, cancel)];
+  return [route(triggerBatch, trigger), route(readBatch, () => status), route(cancelBatch, () => cancel)];
 }
 
 /** All items are under way at once, so that the engine sees them in one turn. */
 async function forEachId(call: Call, item: ItemCall, itemError: ItemError): Promise<HttpReply> {
-  const trace = traceOfRequest(call.request);
   const texts = readIds(readJson(call.request)).map(async (text) => {
     try {
-      return await item(executionIdOf(text), trace);
+      return await item(executionIdOf(text));
     } catch (error) {
       return itemErrorText(itemError(error, call));
     }

@@ -10,7 +10,6 @@ import { jsonTextReply } from '../reply.js';
 import { invalidRequest } from '../request-problem.js';
 import type { Call, Route } from '../route.js';
 import type { SubmissionReader } from '../submission-reader.js';
-import { traceOfRequest } from '../trace-headers.js';
 import { type ItemError, itemErrorText, resultsText } from './batch.js';
 import { submittedText, toSubmission } from './submissions.js';
 
@@ -33,7 +32,7 @@ export function batchSubmissionRoute(options: BatchSubmissionOptions): Route {
 
 async function submitItems(call: Call, options: BatchSubmissionOptions): Promise<HttpReply> {
   const { items, read } = await splitItems(call, options.reader);
-  const trace = traceOfRequest(call.request);
+  const trace = call.tracing.trace();
   const granted = await call.spend(Math.max(1, items.length));
   const outcomes = items.map((bytes, index) => {
     try {
@@ -51,6 +50,7 @@ async function submitItems(call: Call, options: BatchSubmissionOptions): Promise
     const result = submitted[next++];
     if (result === undefined || result instanceof MillraceError)
       return itemErrorText(options.itemError(result, call));
+    call.tracing.brought(result.executionId);
     return submittedText(result);
   });
   return jsonTextReply(200, resultsText(texts));

@@ -14,7 +14,7 @@ import { DETAIL, WAIT } from '../openapi/parameters.js';
 import { QueryReader } from '../query-reader.js';
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
-import { tracedTrigger, traceOfRequest } from '../trace-headers.js';
+import { tracedTrigger } from '../trace-headers.js';
 import { statusText } from '../views/execution-view.js';
 import { explanationText } from '../views/explanation-view.js';
 import { resultsBytes } from '../views/results-view.js';
@@ -32,7 +32,8 @@ export function executionRoutes({ engine, parser }: ExecutionRoutesOptions): Rou
       async handle(call) {
         const id = executionIdOf(call.params[0]);
         const { params } = parser.parseTrigger(readOptionalJson(call.request));
-        await engine.trigger(id, tracedTrigger(params, traceOfRequest(call.request)));
+        await engine.trigger(id, tracedTrigger(params, call.tracing.trace()));
+        call.tracing.brought(id);
         return jsonTextReply(200, triggeredText(id));
       },
     },

@@ -9,7 +9,7 @@ import { rerunWorkflow, submitWorkflow } from '../openapi/operations/executions.
 import { jsonTextReply } from '../reply.js';
 import type { Call, Route } from '../route.js';
 import type { SubmissionReader } from '../submission-reader.js';
-import { traced, traceOfRequest } from '../trace-headers.js';
+import { traced } from '../trace-headers.js';
 import { checkedIdempotencyKey, workflowIdOf } from './identifiers.js';
 
 export interface SubmissionRoutesOptions {
@@ -30,10 +30,10 @@ export function submissionRoutes({ engine, parser, reader }: SubmissionRoutesOpt
           parsed,
           bytes: [call.request.body],
           client: call.client,
-          trace: traceOfRequest(call.request),
+          trace: call.tracing.trace(),
           headerKey,
         });
-        return submitOne(engine, submission);
+        return submitOne(engine, submission, call);
       },
     },
     {
@@ -49,14 +49,15 @@ async function runAgain(call: Call, engine: WorkflowEngine, parser: SubmissionPa
   const rerun = parser.parseRerun(readOptionalJson(call.request));
   const plan = await engine.plan(workflowId);
   const bytes = [Buffer.from(workflowId), call.request.body];
-  const params = traced(rerun.params, traceOfRequest(call.request));
-  return submitOne(engine, { plan, ...rerun, params, ...idempotencyOf(call.client, key, bytes) });
+  const params = traced(rerun.params, call.tracing.trace());
+  return submitOne(engine, { plan, ...rerun, params, ...idempotencyOf(call.client, key, bytes) }, call);
 }
 
-async function submitOne(engine: WorkflowEngine, submission: Submission): Promise<HttpReply> {
+async function submitOne(engine: WorkflowEngine, submission: Submission, call: Call): Promise<HttpReply> {
   const [outcome] = await engine.submit([submission]);
   if (outcome === undefined || outcome instanceof MillraceError)
     throw outcome ?? new Error('no outcome of a submission');
+  call.tracing.brought(outcome.executionId);
   return jsonTextReply(201, submittedText(outcome));
 }
 

@@ -67,6 +67,7 @@ export class RunnerFixture {
       plan: plan ?? planOf({ id: 'only', handler: 'echo', ...definition }),
       node: 0,
       attempt: 1,
+      queuedAt: 0,
       idempotencyKey: `key-${key}`,
       params: json(params ?? {}),
       inputs: Object.entries(inputs ?? {}).map(([node, output]) => ({
