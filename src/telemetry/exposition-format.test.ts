@@ -111,6 +111,7 @@ const STATS: EngineStats = {
 /** Metrics in which every series that there is has something. */
 async function scrape(): Promise<string> {
   const metrics = createMetrics({
+    spans: () => ({ exported: 1, dropped: 2, failed: 3 }),
     ...{ knowsHandler: (name) => name === 'echo', stats: async () => STATS },
     ...{ suppressedLines: () => 0, clock: new SimulatedClock(), processMetrics: true },
   });

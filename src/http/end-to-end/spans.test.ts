@@ -85,10 +85,8 @@ for (const setup of SETUPS) {
     });
 
     // It is the same on each; stops wait three seconds for a collector.
-    const isOther = setup !== SETUPS[0];
-    test('a collector that is away, and one that never answers, cost spans and nothing else', {
-      skip: isOther,
-    }, async () => {
+    if (setup !== SETUPS[0]) return;
+    test('a collector that is away, and one that never answers, cost spans and nothing else', async () => {
       const silent = await HttpService.start();
       silent.answer = () => undefined;
       try {
