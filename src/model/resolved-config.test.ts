@@ -56,3 +56,9 @@ test('it stays as it was written where it would be long, and is left out where i
   assert.equal(configsOf({ output: { list: 1, more: 'x'.repeat(300_000) } })[0], written);
   assert.equal(configsOf({ output: {}, override: { long: 'x'.repeat(20_000) } })[0], undefined);
 });
+
+test('a short config that names large values often is not resolved: it would be thousands of times as long', () => {
+  const output = { list: new Array(60_000).fill('') };
+  const often = { text: '{{ first.list }}'.repeat(1000), values: new Array(10).fill('{{ first.list }}') };
+  assert.equal(configsOf({ output, override: often })[0], JSON.stringify(often));
+});

@@ -1,6 +1,6 @@
 import type { Plan } from './plan.js';
 import type { ExecutionSnapshot } from './snapshot.js';
-import { parseTemplate, renderTemplate, type TemplateScope } from './template.js';
+import { parseTemplate, renderTemplate, substitutesWithin, type TemplateScope } from './template.js';
 import { withoutTrace } from './trace-context.js';
 
 /** What a dead letter keeps of a config, in characters of JSON. */
@@ -27,6 +27,7 @@ export function configResolver(
     if (bytes > MAX_INPUT_BYTES) return written;
     const known = new Map(inputs.map((input) => [plan.nodes[input]?.id ?? '', input]));
     const template = parseTemplate(config, (id) => known.get(id));
+    if (!substitutesWithin(template, scope, MAX_CONFIG_LENGTH)) return written;
     return shortText(renderTemplate(template, scope)) ?? written;
   };
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { parseTemplate, renderTemplate, type TemplateScope, templateReferences } from './template.js';
+import {
+  parseTemplate,
+  renderTemplate,
+  substitutesWithin,
+  type TemplateScope,
+  templateReferences,
+} from './template.js';
 
 interface World {
   readonly params?: unknown;
@@ -180,4 +186,21 @@ describe('templateReferences', () => {
     const { template } = compile(config, { known: ['a', 'b', 'c'] });
     assert.deepEqual(templateReferences(template), [0, 2]);
   });
+});
+
+describe('substitutesWithin', () => {
+  const measured: readonly (readonly [what: string, value: unknown, length: number])[] = [
+    ['nothing is put in', { a: 'plain', b: [1, null] }, 0],
+    ['text', 'a {{ params.text }} b', 5],
+    ['a value, as its JSON', ['{{ params.list }}'], 7],
+    ['each time that it is named', { a: '{{ params.text }}{{ params.list }}', b: '{{ params.text }}' }, 17],
+    ['a placeholder that stays', '{{ params.none }}', 17],
+  ];
+  for (const [what, value, length] of measured) {
+    test(`${what}: ${length} characters`, () => {
+      const { template, scope } = compile(value, { params: { text: 'hello', list: [1, 2, 3] } });
+      assert.equal(substitutesWithin(template, scope, length), true);
+      assert.equal(substitutesWithin(template, scope, length - 1), false);
+    });
+  }
 });

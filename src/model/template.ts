@@ -180,6 +180,46 @@ export function renderText(text: TextTemplate, scope: TemplateScope): string {
   return rendered;
 }
 
+/**
+ * Whether what placeholders put in has at most `limit` characters in all, objects as JSON. A short template makes much
+ * of large values that it names often; this makes none of it, and stops where the limit is passed.
+ */
+export function substitutesWithin(template: Template, scope: TemplateScope, limit: number): boolean {
+  return spend(template, scope, limit) >= 0;
+}
+
+/** What is left of `budget`; below 0 where it does not suffice. */
+function spend(template: Template, scope: TemplateScope, budget: number): number {
+  switch (template.kind) {
+    case 'value':
+      return budget;
+    case 'reference':
+      return budget - lengthOf(template.reference, scope);
+    case 'text':
+      return spendAll(template.text, budget, (part, left) =>
+        typeof part === 'string' ? left : left - lengthOf(part, scope),
+      );
+    case 'list':
+      return spendAll(template.items, budget, (item, left) => spend(item, scope, left));
+    case 'record':
+      return spendAll(template.entries, budget, ([, item], left) => spend(item, scope, left));
+  }
+}
+
+function spendAll<T>(parts: readonly T[], budget: number, take: (part: T, left: number) => number): number {
+  let left = budget;
+  for (const part of parts) {
+    if (left < 0) break;
+    left = take(part, left);
+  }
+  return left;
+}
+
+function lengthOf(reference: Reference, scope: TemplateScope): number {
+  const value = lookUp(reference, scope);
+  return value === undefined ? reference.raw.length : textOf(value).length;
+}
+
 /** A JSON value as it stands inside a longer text: a string as it is, anything else as JSON. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
