@@ -1,6 +1,11 @@
 import { type Condition, compileCondition } from '../src/model/condition.js';
 import type { SecretFields } from '../src/model/secret-fields.js';
-import { parseTemplate, type ReferenceResolver, type Template } from '../src/model/template.js';
+import {
+  countReferences,
+  parseTemplate,
+  type ReferenceResolver,
+  type Template,
+} from '../src/model/template.js';
 import type { ProgramSource } from '../src/runner/frames/task-frame.js';
 import { type HandlerFault, invalidConfig } from './handler-fault.js';
 import { parseJsonBytes } from './json-bytes.js';
@@ -10,6 +15,8 @@ export interface Program {
   readonly source: ProgramSource;
   readonly template: Template;
   readonly condition: Condition | undefined;
+  /** How many placeholders template and condition have together. */
+  readonly references: number;
   /** Ids of the inputs by node index. */
   readonly inputIds: ReadonlyMap<number, string>;
   readonly dependencies: ReadonlySet<number>;
@@ -34,11 +41,18 @@ export function compileProgram(source: ProgramSource, secrets?: SecretFields): P
   try {
     const template = parseTemplate(source.config, resolve, secrets);
     const condition = source.condition === null ? undefined : compileCondition(source.condition, resolve);
-    return { ...common, template, condition, fault: undefined };
+    const references =
+      countReferences(template) + (condition === undefined ? 0 : countConditionReferences(condition));
+    return { ...common, template, condition, references, fault: undefined };
   } catch (error) {
     const fault = invalidConfig(`The config or condition cannot be compiled: ${String(error)}`);
-    return { ...common, template: { kind: 'value', value: null }, condition: undefined, fault };
+    const template: Template = { kind: 'value', value: null };
+    return { ...common, template, condition: undefined, references: 0, fault };
   }
+}
+
+function countConditionReferences({ left, right }: Condition): number {
+  return [left, right].reduce((sum, text) => sum + countReferences({ kind: 'text', text }), 0);
 }
 
 /** The template of a config that stands in for the program's for one task. `text`: JSON, UTF-8. */

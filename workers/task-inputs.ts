@@ -18,6 +18,11 @@ export class TaskInputs implements TemplateScope {
     this.#secrets = secrets;
   }
 
+  /** Bytes of all their JSON. */
+  get byteLength(): number {
+    return this.#order.inputs.reduce((sum, { output }) => sum + output.length, this.#order.params.length);
+  }
+
   get params(): unknown {
     if (this.#params === undefined) this.#params = parseJsonBytes(withoutTrace(this.#order.params));
     return this.#params;

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { evaluateCondition } from '../src/model/condition.js';
-import { renderTemplate } from '../src/model/template.js';
+import { countReferences, renderTemplate, type Template } from '../src/model/template.js';
 import { ResultFrameWriter, type ThreadOutcome } from '../src/runner/frames/result-frame.js';
 import { readTaskFrame, type TaskFrame, type TaskOrder } from '../src/runner/frames/task-frame.js';
 import { monotonicMs } from '../src/runner/frames/thread-clock.js';
@@ -8,6 +8,7 @@ import { setCurrentSlot, startTask, type ThreadMemory } from '../src/runner/fram
 import { type CircuitGate, CircuitOpen } from './circuit-gate.js';
 import { DurableSleep } from './durable-sleep.js';
 import { HandlerFault, invalidConfig } from './handler-fault.js';
+import { checkConditionSubstitutes, checkSubstitutes } from './input-limit.js';
 import type { LoadedHandler, LoadedHandlers } from './loaded-handler.js';
 import type { LogPort } from './log-port.js';
 import { compileOverride, compileProgram, type Program } from './program.js';
@@ -142,8 +143,10 @@ export class TaskLoop {
   #run(running: RunningTask, program: Program): unknown {
     const { order, context } = running;
     if (program.fault !== undefined) throw program.fault;
-    if (program.condition !== undefined && !evaluateCondition(program.condition, context.inputs))
-      return SKIPPED;
+    if (program.condition !== undefined) {
+      checkConditionSubstitutes(program.condition, program.references, context.inputs);
+      if (!evaluateCondition(program.condition, context.inputs)) return SKIPPED;
+    }
     const handler = this.#handler(program.source.handler);
     context.config = renderConfig(order, program, context);
     handler.checkConfig?.(context.config);
@@ -204,9 +207,19 @@ const SKIPPED = Symbol('skipped');
 
 function renderConfig(order: TaskOrder, program: Program, context: TaskContext): unknown {
   const { configOverride } = order;
-  if (configOverride === undefined) return renderTemplate(program.template, context.inputs);
+  const { inputs } = context;
+  if (configOverride === undefined) {
+    checkSubstitutes(program.template, program.references, inputs);
+    return renderTemplate(program.template, inputs);
+  }
+  const template = readOverride(program, configOverride);
+  checkSubstitutes(template, countReferences(template), inputs);
+  return renderTemplate(template, inputs);
+}
+
+function readOverride(program: Program, text: Uint8Array): Template {
   try {
-    return renderTemplate(compileOverride(program, configOverride), context.inputs);
+    return compileOverride(program, text);
   } catch (error) {
     if (error instanceof HandlerFault) throw error;
     throw invalidConfig(`The config that stands in for this run cannot be read: ${String(error)}`);

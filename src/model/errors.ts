@@ -123,7 +123,12 @@ export const ERRORS = {
     meaning: 'The owners of this task died MAX_DELIVERIES times.',
   },
   OUTPUT_TOO_LARGE: { status: 0, retryable: false, meaning: 'The output is over MAX_OUTPUT_BYTES.' },
-  INPUT_TOO_LARGE: { status: 0, retryable: false, meaning: "The node's inputs are over MAX_INPUT_BYTES." },
+  INPUT_TOO_LARGE: {
+    status: 0,
+    retryable: false,
+    meaning:
+      "The node's inputs are over MAX_INPUT_BYTES, or its placeholders put in more than 16 MiB of them.",
+  },
   INVALID_OUTPUT: { status: 0, retryable: false, meaning: 'The output cannot be written as JSON.' },
   HTTP_STATUS: {
     status: 0,

@@ -237,6 +237,22 @@ function lookUp(reference: Reference, scope: TemplateScope): unknown {
   return value;
 }
 
+/** How often the template refers to a value. */
+export function countReferences(template: Template): number {
+  switch (template.kind) {
+    case 'value':
+      return 0;
+    case 'reference':
+      return 1;
+    case 'text':
+      return template.text.filter((part) => typeof part === 'object').length;
+    case 'list':
+      return template.items.reduce((sum, item) => sum + countReferences(item), 0);
+    case 'record':
+      return template.entries.reduce((sum, [, item]) => sum + countReferences(item), 0);
+  }
+}
+
 /** Indices of the nodes that the template refers to; ascending, each once. */
 export function templateReferences(template: Template): readonly number[] {
   const found = new Set<number>();

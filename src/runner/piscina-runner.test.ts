@@ -93,6 +93,28 @@ export default defineHandler({
     assert.deepEqual([output.config, output.outputs], [{ far: 1 }, { near: { v: 2 } }]);
   });
 
+  test('whose placeholders put in far more than its inputs have fails, and its thread lives on', async (t) => {
+    const fixture = await startRunner(t);
+    const often = '{{ params.x }}'.repeat(2000);
+    const params = { x: 'x'.repeat(20_000), list: new Array(20_000).fill('') };
+    const configs: Record<string, unknown>[] = [
+      { handler: 'echo', config: { text: often } },
+      { handler: 'echo', config: { values: new Array(2000).fill('{{ params.list }}') } },
+      { handler: 'echo', condition: `${often} == 1` },
+      { handler: 'echo', config: { text: '{{ params.x }}'.repeat(2), list: '{{ params.list }}' } },
+    ];
+    const tasks = configs.map((node) =>
+      fixture.task({ plan: planOf({ id: 'only', handler: 'echo', ...node }), params }),
+    );
+    const outcomes = await fixture.run(...tasks);
+    const large = 'INPUT_TOO_LARGE';
+    assert.deepEqual(outcomes.slice(0, 3).map(codeOf), [large, large, large]);
+    assert.deepEqual(outputOf(outcomes[3]), { text: params.x.repeat(2), list: params.list });
+    const plan = planOf({ id: 'only', handler: 'echo' });
+    const edited = fixture.task({ plan, params, configOverride: json({ text: often }) });
+    assert.equal(codeOf((await fixture.run(edited))[0]), large);
+  });
+
   test('whose condition is false is skipped', async (t) => {
     const fixture = await startRunner(t);
     const withCondition = (flag: boolean) =>
