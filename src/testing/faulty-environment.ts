@@ -1,18 +1,7 @@
-import type { Environment } from '../store/embedded/environment.js';
+import { type Environment, TABLE_NAMES } from '../store/embedded/environment.js';
 
 type Table = Environment['hot'];
 type Write = () => Promise<boolean>;
-
-const TABLES = [
-  'hot',
-  'records',
-  'summaries',
-  'index',
-  'dead',
-  'definitions',
-  'idempotency',
-  'callbacks',
-] as const;
 
 /**
  * An environment whose disk can be told to fail or to wait. What is written before a write to the root table belongs to
@@ -28,10 +17,9 @@ export class FaultyEnvironment {
   #gate: Promise<void> = Promise.resolve();
 
   constructor(real: Environment) {
-    const tables = Object.fromEntries(TABLES.map((name) => [name, this.#buffered(real[name])])) as Record<
-      (typeof TABLES)[number],
-      Table
-    >;
+    const tables = Object.fromEntries(
+      TABLE_NAMES.map((name) => [name, this.#buffered(real[name])]),
+    ) as Record<(typeof TABLE_NAMES)[number], Table>;
     const root = Object.create(real.root) as Environment['root'];
     root.put = ((key: Buffer, value: Buffer) =>
       this.#commit(() => real.root.put(key, value))) as typeof root.put;
