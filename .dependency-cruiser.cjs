@@ -104,7 +104,10 @@ module.exports = {
       '^src/cli/',
       ['^src/(client|cli|model)/', '^src/(compose|config|maintenance|serve|version)\\.ts$'],
     ),
-    layer('config', 'the settings import model only', '^src/config\\.ts$', ['^src/model/']),
+    layer('config', 'the settings import model and their kinds', '^src/config\\.ts$', [
+      '^src/model/',
+      '^src/setting-kinds\\.ts$',
+    ]),
     layer('main', 'main imports compose and the settings', '^src/(main|serve)\\.ts$', [
       '^src/(compose|config|serve|version)\\.ts$',
       '^src/model/',
@@ -117,17 +120,28 @@ module.exports = {
     ),
     {
       name: 'concrete-parts-in-compose',
-      comment: 'Only compose names concrete stores, runners, servers and telemetry.',
+      comment:
+        'Only compose, its rooms and maintenance name concrete stores, runners, servers and telemetry.',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot: [
           TEST,
           '^src/(compose|maintenance)\\.ts$',
-          '^src/(store/[^/]+|runner|http|telemetry|outbound|testing)/',
+          '^src/(composition|store/[^/]+|runner|http|telemetry|outbound|testing)/',
         ],
       },
       to: { path: '^src/(store/[^/]+/|runner/(?!task-runner\\.ts$)|http/|telemetry/|outbound/)' },
+    },
+    {
+      name: 'composition-is-for-compose',
+      comment: 'What opens the concrete parts is imported by what puts them together only.',
+      severity: 'error',
+      from: {
+        path: '^(src|workers)/',
+        pathNot: [TEST, '^src/composition/', '^src/(compose|maintenance)\\.ts$'],
+      },
+      to: { path: '^src/composition/' },
     },
     {
       name: 'console',

@@ -1,6 +1,7 @@
 import { createOutboundRules, type OutboundSettings } from './model/outbound-rules.js';
 import { MIN_SECRET_LENGTH, type Secrets } from './model/redactor.js';
 import type { RetryPolicy } from './model/retry-policy.js';
+import { choice, flag, integer, number, type Setting, text } from './setting-kinds.js';
 
 /** Every setting, its default and its meaning. `docs/settings.md` is checked against it. */
 const SETTINGS = {
@@ -362,62 +363,6 @@ export function settingRows(): ReadonlyArray<readonly [name: string, fallback: s
   return Object.entries(SETTINGS).map(
     ([name, setting]) => [name, String(setting.fallback), setting.meaning] as const,
   );
-}
-
-interface Setting<T> {
-  readonly fallback: T;
-  readonly meaning: string;
-  readonly expected: string;
-  parse(raw: string): T | undefined;
-}
-
-function text(fallback: string, meaning: string): Setting<string> {
-  return { fallback, meaning, expected: 'text', parse: (raw) => raw };
-}
-
-function number(fallback: number, least: number, most: number, meaning: string): Setting<number> {
-  return {
-    fallback,
-    meaning,
-    expected: `a number from ${least} to ${most}`,
-    parse(raw) {
-      const value = Number(raw);
-      return value >= least && value <= most ? value : undefined;
-    },
-  };
-}
-
-function integer(fallback: number, least: number, most: number, meaning: string): Setting<number> {
-  const base = number(fallback, least, most, meaning);
-  return {
-    ...base,
-    expected: `a whole number from ${least} to ${most}`,
-    parse(raw) {
-      const value = base.parse(raw);
-      return Number.isInteger(value) ? value : undefined;
-    },
-  };
-}
-
-function flag(fallback: boolean, meaning: string): Setting<boolean> {
-  const words: Readonly<Record<string, boolean>> = {
-    true: true,
-    '1': true,
-    yes: true,
-    false: false,
-    '0': false,
-    no: false,
-  };
-  return { fallback, meaning, expected: 'true or false', parse: (raw) => words[raw.toLowerCase()] };
-}
-
-function choice<const T extends string>(fallback: T, options: readonly T[], meaning: string): Setting<T> {
-  return {
-    fallback,
-    meaning,
-    expected: `one of ${options.join(', ')}`,
-    parse: (raw) => options.find((option) => option === raw.toLowerCase()),
-  };
 }
 
 function parseQueues(raw: string): ReadonlyMap<string, number> | undefined {

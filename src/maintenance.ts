@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { access, constants, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { createRunner } from './compose.js';
+import { createRunner } from './composition/worker-threads.js';
 import type { Config } from './config.js';
 import { checkBindPolicy } from './http/access.js';
 import { createSubmissionParser, type SubmissionParser } from './model/parse-submission.js';
