@@ -4,7 +4,7 @@ import type { NodeDetail } from '../src/api/types.js';
 import { barsOf, tickStepMs } from '../src/execution/timeline-bars.js';
 
 const at = (ms: number) => new Date(ms).toISOString();
-const error = { message: 'no', error_code: 'NO', category: 'handler', traceback_hash: null };
+const error = { message: 'no', error_code: 'NO', category: 'handler' as const, traceback_hash: null };
 
 function detail(fields: Partial<NodeDetail>): NodeDetail {
   return {
