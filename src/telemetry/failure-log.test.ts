@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TaskResult } from '../model/commands.js';
 import type { StateStore } from '../store/state-store.js';
 import { FailureLog } from './failure-log.js';
 import { MeasuredStore } from './measured-store.js';
@@ -19,4 +20,18 @@ test('leases that ran out are told, and a look that found none is not', async ()
   assert.equal((await store.reclaim()).reclaimed, 7);
   const message = 'leases ran out: their hosts are gone or stand still; the tasks run again';
   assert.deepEqual(lines, [[message, { tasks: 7, dead_letters: 2 }]]);
+});
+
+test('a node that failed is told once, and a result that came too late or twice is not', () => {
+  const lines: unknown[] = [];
+  const write = (_message: string, fields?: { readonly execution_id?: unknown }) =>
+    void lines.push(fields?.execution_id);
+  const log = { debug: write, info: write, warn: write, error: write, child: () => log };
+  const failed = (executionId: string) => ({
+    task: { executionId, node: 0, attempt: 1, plan: { nodes: [{ id: 'a', handler: 'echo' }] } },
+    outcome: { kind: 'failed', error: { code: 'NO', message: 'no' } },
+  });
+  const results = ['applied', 'late', 'twice', 'ended'].map(failed) as unknown as readonly TaskResult[];
+  new FailureLog(log).advanced(results, ['applied', 'stale_lease', 'duplicate', 'execution_ended']);
+  assert.deepEqual(lines, ['applied']);
 });

@@ -1,5 +1,5 @@
 import type { Logger } from '../engine/logger.js';
-import type { TaskResult } from '../model/commands.js';
+import type { AdvanceOutcome, TaskResult } from '../model/commands.js';
 
 /** Tells operators of what went wrong for good: one line a dead letter, one for each time that tasks of lost hosts were taken over. */
 export class FailureLog {
@@ -9,10 +9,10 @@ export class FailureLog {
     this.#log = log;
   }
 
-  /** The store has taken these results. */
-  advanced(results: readonly TaskResult[]): void {
-    for (const { task, outcome } of results) {
-      if (outcome.kind !== 'failed') continue;
+  /** A result that comes too late or twice, as of a host that stood still, made no dead letter. */
+  advanced(results: readonly TaskResult[], outcomes: readonly AdvanceOutcome[]): void {
+    for (const [at, { task, outcome }] of results.entries()) {
+      if (outcome.kind !== 'failed' || outcomes[at] !== 'applied') continue;
       const node = task.plan.nodes[task.node];
       this.#log.warn('a node failed for good; it is a dead letter', {
         execution_id: task.executionId,

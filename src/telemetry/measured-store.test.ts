@@ -13,7 +13,7 @@ function fixture(parts: Partial<StateStore>) {
   };
   const time = { ms: 100 };
   const failures: FailureObserver = {
-    advanced: (results) => void told.push(`advanced ${results.length}`),
+    advanced: (results, outcomes) => void told.push(`advanced ${results.length}: ${outcomes.join()}`),
     reclaimed: (count, dead) => void told.push(`reclaimed ${count} ${dead}`),
   };
   const store = new MeasuredStore(parts as StateStore, { observer, failures, elapsed: () => time.ms });
@@ -30,13 +30,19 @@ describe('measured store', () => {
       sync = resolve;
     });
     const reply = { outcomes: ['a', 'b'], tasks: [], durable } as unknown as StoreReply<never>;
-    const { store, told, time } = fixture({ advance: async () => reply });
+    const { store, told, time } = fixture({
+      advance: async () => {
+        // What the store does before it first waits counts too.
+        time.ms += 5;
+        return reply;
+      },
+    });
     assert.equal(await store.advance([{}, {}] as never), reply);
-    assert.deepEqual(told, ['advanced 2']);
+    assert.deepEqual(told, []);
     time.ms += 7;
     sync();
     await durable;
-    assert.deepEqual(told, ['advanced 2', 'advance 2 7']);
+    assert.deepEqual(told, ['advance 2 12', 'advanced 2: a,b']);
   });
 
   test('counts the tasks of a lease, and tells nothing of a call that fails or is not kept', async () => {

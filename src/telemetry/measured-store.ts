@@ -1,4 +1,5 @@
 import type {
+  AdvanceOutcome,
   LeaseRef,
   LeaseRequest,
   OutboxEvent,
@@ -18,7 +19,8 @@ export const MEASURED_VERBS = ['submit', 'start', 'lease', 'advance'] as const;
 export type MeasuredVerb = (typeof MEASURED_VERBS)[number];
 
 export interface FailureObserver {
-  advanced(results: readonly TaskResult[]): void;
+  /** The store has decided on these results, for good. */
+  advanced(results: readonly TaskResult[], outcomes: readonly AdvanceOutcome[]): void;
   reclaimed(reclaimed: number, exhausted: number): void;
 }
 
@@ -63,32 +65,34 @@ export class MeasuredStore implements StateStore {
   }
 
   submit(commands: readonly SubmitCommand[], lease?: LeaseRequest) {
-    return this.#measure('submit', commands.length, this.#store.submit(commands, lease));
+    return this.#measure('submit', commands.length, () => this.#store.submit(commands, lease));
   }
   start(commands: readonly StartCommand[], lease?: LeaseRequest) {
-    return this.#measure('start', commands.length, this.#store.start(commands, lease));
+    return this.#measure('start', commands.length, () => this.#store.start(commands, lease));
   }
   lease(request: LeaseRequest) {
-    return this.#measure('lease', undefined, this.#store.lease(request));
+    return this.#measure('lease', undefined, () => this.#store.lease(request));
   }
   advance(results: readonly TaskResult[], lease?: LeaseRequest) {
-    const call = this.#measure('advance', results.length, this.#store.advance(results, lease));
-    call.then(
-      () => this.#failures.advanced(results),
-      () => undefined,
+    const advance = () => this.#store.advance(results, lease);
+    return this.#measure('advance', results.length, advance, (reply) =>
+      this.#failures.advanced(results, reply.outcomes),
     );
-    return call;
   }
 
   async #measure<T>(
     verb: MeasuredVerb,
     items: number | undefined,
-    call: Promise<StoreReply<T>>,
+    call: () => Promise<StoreReply<T>>,
+    onDurable?: (reply: StoreReply<T>) => void,
   ): Promise<StoreReply<T>> {
     const begunMs = this.#elapsed();
-    const reply = await call;
+    const reply = await call();
     const size = items ?? reply.tasks.length;
-    const tell = () => this.#observer.storeCall(verb, size, this.#elapsed() - begunMs);
+    const tell = () => {
+      this.#observer.storeCall(verb, size, this.#elapsed() - begunMs);
+      onDurable?.(reply);
+    };
     reply.durable.then(tell, () => undefined);
     return reply;
   }
