@@ -7,6 +7,9 @@ const INSTANT = new RegExp(INSTANT_PATTERN);
 export function parseInstant(text: string): number | undefined {
   if (!INSTANT.test(text)) return undefined;
   const date = text.slice(0, 10);
+  // A day that its month does not have is taken for one of the next.
+  const day = new Date(`${date}T00:00Z`);
+  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(date)) return undefined;
   const [, time = '00:00', offset = 'Z'] = /^([\d:.]+)?(.*)$/.exec(text.slice(11)) ?? [];
   const zone = offset === '' ? 'Z' : offset.replace(' ', '+').replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
   const value = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
