@@ -91,6 +91,25 @@ describe('opening a store', () => {
     });
   });
 
+  test('a data file whose last page held a part of a row is refused, and left as it is', async () => {
+    await withDirectory(async (directory) => {
+      await createStore(directory);
+      const environment = await openEnvironment(directory, BIRTH);
+      // Pages that these free are used again, so that the pages of the long row come last.
+      for (let commit = 0; commit < 20; commit++)
+        await environment.hot.put(Buffer.alloc(20, 0xff), sealed(`commit ${commit}`));
+      await environment.hot.put(Buffer.alloc(20, 0xfe), sealed('x'.repeat(100_000)));
+      await environment.close();
+      const file = path.join(directory, 'data.mdb');
+      const whole = readFileSync(file);
+      assert.match(whole.subarray(-4096).toString('latin1'), /^x+/, 'the long row comes last');
+      await truncate(file, whole.length - 4096);
+      const before = hashOf(file);
+      await assertRefused(directory, 'STORE_DAMAGED', /cut short/);
+      assert.equal(hashOf(file), before);
+    });
+  });
+
   test('a data file that is cut short is refused at every length, and left as it is', async () => {
     await withDirectory(async (directory) => {
       await createStore(directory);
