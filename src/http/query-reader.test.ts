@@ -20,6 +20,7 @@ describe('query', () => {
       assert.equal(parseInstant(text), nine, text);
     }
     assert.equal(parseInstant('2026-01-31'), Date.UTC(2026, 0, 31));
+    assert.equal(parseInstant('2028-02-29'), Date.UTC(2028, 1, 29));
     for (const text of [
       '',
       '2026',
@@ -27,6 +28,8 @@ describe('query', () => {
       '2026-01-31T',
       '2026-01-31T25:00',
       '2026-00-10',
+      '2026-02-29',
+      '2026-04-31T00:00Z',
       '1769851800',
     ]) {
       assert.equal(parseInstant(text), undefined, text);
